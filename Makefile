@@ -1,0 +1,62 @@
+# Every target does its own set-up, in .venv. PYTHON chooses the interpreter for a new .venv: a
+# version, a command or a path; without it, the newest usable one. DATABASE_URL, if set, names the
+# server to use instead of the embedded one.
+
+VENV ?= .venv
+# Further requirements, for instance DJANGO='Django==5.2.*'
+DJANGO ?=
+# Which load: `make loadtest SCENARIO=list` names them.
+SCENARIO ?= day
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Two pips must not write to one .venv.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: test
+test: $(VENV)/.installed-test ## run the tests (ARGS="-k reaper")
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-long
+test-long: $(VENV)/.installed-test ## run the tests that take minutes
+	@exec $(BIN)/python -m pytest -m long $(ARGS)
+
+# exec: Ctrl-C reaches the program once, from the terminal, and make waits until it has cleaned up.
+.PHONY: loadtest
+loadtest: $(VENV)/.installed-loadtests ## a day of load on a real site (ARGS="--scale 0.2")
+	@exec $(BIN)/python -m loadtests $(SCENARIO) $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/.installed-loadtests ## measure acquire and release (BENCH_ARGS=--quick)
+	@exec $(BIN)/python -m loadtests.bench $(BENCH_ARGS)
+
+.PHONY: check
+check: $(VENV)/.installed-dev ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m mypy
+
+.PHONY: format
+format: $(VENV)/.installed-dev ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## remove .venv, reports and caches
+	rm -rf .venv build dist reports .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp per extra; done again when pyproject.toml has changed.
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	@echo "Installing django_pgpool[$*]$(DJANGO:%= with %) into $(VENV) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[$*]' $(DJANGO:%='%')
+	@touch $@
+
+$(BIN)/python:
+	@python=$$(.ci/find-python $(PYTHON)) && echo "Creating $(VENV) with $$python ..." && \
+		"$$python" -m venv --clear $(VENV)

@@ -1,0 +1,1 @@
+"""What the pool needs to know about each driver."""

@@ -1,0 +1,210 @@
+"""psycopg2, made green by psycogreen where gevent has patched the process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import psycopg2
+from gevent import Timeout
+from gevent.monkey import get_original
+from psycogreen.gevent import patch_psycopg
+from psycopg2.extensions import (
+    TRANSACTION_STATUS_IDLE,
+    TRANSACTION_STATUS_INERROR,
+    TRANSACTION_STATUS_INTRANS,
+    get_wait_callback,
+    make_dsn,
+)
+
+from ..pool.events import Reason
+from ..pool.runtime import gevent_has_patched
+from .session import TrackedConnection
+
+_poll = get_original("select", "poll")
+_IDLE = TRANSACTION_STATUS_IDLE
+_IN_TRANSACTION = (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
+
+_TRANSIENT = (
+    # 53300 too_many_connections, at the server, the role or the database; PgBouncer's own limit
+    "too many clients already",
+    "remaining connection slots are reserved",
+    "too many connections for",
+    "no more connections allowed",
+    # 57P03 cannot_connect_now: starting, stopping, recovering
+    "the database system is starting up",
+    "the database system is shutting down",
+    "the database system is in recovery mode",
+    "the database system is not yet accepting connections",
+    "the database system is not accepting connections",
+    # nobody listens at the moment
+    "Connection refused",
+    "server closed the connection unexpectedly",
+    "Connection reset by peer",
+)
+"""An error of opening carries no SQLSTATE in libpq, so its text must do. With messages in another
+language (lc_messages) such a failure counts as lasting: a waiter gets it sooner, no more."""
+
+
+def make_green() -> None:
+    """Let psycopg2 wait through gevent, if gevent has patched this process and nobody has yet."""
+    if get_wait_callback() is None and gevent_has_patched():
+        patch_psycopg()
+
+
+def is_libpq_parameter(name: str) -> bool:
+    """Ask libpq itself."""
+    if name in ("dsn", "async", "async_"):
+        return False
+    try:
+        make_dsn(**{name: "0"})
+    except psycopg2.ProgrammingError as error:
+        return "invalid connection option" not in str(error)
+    except TypeError:
+        return False
+    return True
+
+
+class Psycopg2Driver:
+    """``connect`` opens a connection and configures it: in autocommit mode, with all that is the
+    same for every holder. ``restore`` takes one back to that state by SQL, whatever was done to
+    the session. ``reset``: when to do so; "auto" where a holder may have left something behind,
+    "always", "never". ``connect_timeout``: seconds for the opening, and for any other answer this
+    driver waits for; without gevent libpq's own connect_timeout must do.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], TrackedConnection],
+        restore: Callable[[TrackedConnection], None],
+        *,
+        reset: str = "auto",
+        connect_timeout: float = 5.0,
+    ) -> None:
+        self._connect = connect
+        self._restore = restore
+        self._always = reset == "always"
+        self._never = reset == "never"
+        self._connect_timeout = connect_timeout
+        self._settings: tuple[Any, ...] = ()
+        """What a holder may change on the client's side; the same for all connections."""
+
+    def open(self) -> TrackedConnection:
+        with self._bounded("opening a connection"):
+            connection = self._connect()
+        connection.left_state = False
+        settings = _settings_of(connection)
+        self._settings = tuple(dict(v) if isinstance(v, dict) else v for v in settings)
+        return connection
+
+    def probe(self, connection: TrackedConnection) -> Callable[[], object]:
+        poller = _poll()
+        poller.register(connection.fileno(), 1)  # select.POLLIN
+        return partial(poller.poll, 0)
+
+    def ping(self, connection: TrackedConnection) -> bool:
+        try:
+            with self._bounded("a ping"), connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error:
+            return False
+        return True
+
+    def reset(self, connection: TrackedConnection) -> Reason | None:
+        if connection.closed:
+            return Reason.BROKEN
+        status = connection.get_transaction_status()
+        dirty = self._always or (connection.left_state and not self._never)
+        if status == _IDLE and not dirty and _settings_of(connection) == self._settings:
+            return None
+        if status != _IDLE and status not in _IN_TRANSACTION:
+            return Reason.DIRTY  # a statement is still running
+        try:
+            with self._bounded("a rollback or reset"):
+                self._clean(connection, dirty)
+        except psycopg2.Error:
+            return Reason.BROKEN
+        return None
+
+    def _clean(self, connection: TrackedConnection, dirty: bool) -> None:
+        connection.rollback()
+        (
+            connection.autocommit,
+            connection.isolation_level,
+            connection.readonly,
+            connection.deferrable,
+            connection.cursor_factory,
+            string_types,
+            binary_types,
+            _,
+        ) = self._settings
+        _replace(connection.string_types, string_types)
+        _replace(connection.binary_types, binary_types)
+        connection.notices.clear()
+        connection.notifies.clear()
+        if dirty:
+            self._restore(connection)
+        connection.left_state = False
+
+    def close(self, connection: TrackedConnection) -> None:
+        with suppress(psycopg2.Error):
+            connection.close()
+
+    def is_transient(self, error: BaseException) -> bool:
+        if not isinstance(error, psycopg2.OperationalError):
+            return False
+        text = str(error)
+        no_socket = "on socket" in text and "No such file or directory" in text
+        return no_socket or any(part in text for part in _TRANSIENT)
+
+    @contextmanager
+    def _bounded(self, what: str) -> Iterator[None]:
+        """psycogreen waits for ever, so the bound is ours; ending a wait closes the connection."""
+        if get_wait_callback() is None:
+            yield
+            return
+        timeout = Timeout.start_new(self._connect_timeout)
+        try:
+            yield
+        except Timeout as expired:
+            if expired is not timeout:
+                raise
+            raise psycopg2.OperationalError(
+                f"timeout expired: {what} took longer than "
+                f"connect_timeout={self._connect_timeout:g} s"
+            ) from None
+        finally:
+            timeout.close()
+
+
+def abandon(connection: TrackedConnection) -> None:
+    """In a forked child: let go of the parent's socket without a word to the server.
+
+    The descriptor's number stays taken, by /dev/null: a connection object that somebody still
+    holds must not come to speak into a file or socket opened later.
+    """
+    with suppress(OSError, psycopg2.Error):
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, connection.fileno())
+        os.close(null)
+
+
+def _settings_of(connection: TrackedConnection) -> tuple[Any, ...]:
+    return (
+        connection.autocommit,
+        connection.isolation_level,
+        connection.readonly,
+        connection.deferrable,
+        connection.cursor_factory,
+        connection.string_types,
+        connection.binary_types,
+        not (connection.notices or connection.notifies),
+    )
+
+
+def _replace(types: dict[int, Any], original: dict[int, Any]) -> None:
+    types.clear()
+    types.update(original)

@@ -1,0 +1,140 @@
+"""What a holder may leave in a session, and how that is noticed and undone.
+
+Tracking is by the text of the statements that pass through psycopg2's cursors. It costs a look-up
+per statement and no round trip; whatever it does not recognize counts as leaving something. It
+cannot see into functions: one that changes the session inside a SELECT goes unnoticed, which is
+what the option ``reset: "always"`` is for.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from psycopg2.sql import Composable
+
+RESET = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; DEALLOCATE ALL; "
+    "UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES"
+)
+"""DISCARD ALL in its parts, which other than that itself may share a round trip with what follows.
+https://www.postgresql.org/docs/current/sql-discard.html"""
+
+# fmt: off
+_HARMLESS = frozenset((
+    "abort", "alter", "analyze", "begin", "checkpoint", "close", "cluster", "comment",
+    "commit", "copy", "create", "delete", "drop", "end", "explain", "fetch", "grant",
+    "insert", "lock", "merge", "move", "notify", "refresh", "reindex", "release", "revoke",
+    "rollback", "savepoint", "security", "select", "show", "start", "table", "truncate",
+    "update", "vacuum", "values", "with",
+))
+# fmt: on
+"""First words of statements that leave nothing, but for what _REMAINS finds in them."""
+
+_REMAINS = re.compile(
+    r"""
+    \b set_config \s* \( (?! [^()]* , \s* true \s* \) )  # for the session, not the transaction
+    | advisory_lock                                      # not advisory_xact_lock
+    | \b (create | into) \s+ ((global | local | or \s+ replace) \s+)* temp
+    | \b pg_temp
+    | \b setseed \b | \b dblink_connect
+    | \b prepare \s+ transaction
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_FIRST_WORDS = re.compile(
+    r"(?: \s | \( | --[^\n]*\n | /\*.*?\*/ )* (\w+) (?: \s+ (\w+) )?", re.DOTALL | re.VERBOSE
+)
+_ONE_TRANSACTION = frozenset({"local", "constraints", "transaction"})
+"""What SET is followed by where its effect ends with the transaction."""
+_LONGEST_CACHED = 4096
+
+
+def leaves_state(statement: str) -> bool:
+    """Whether a statement may leave something in the session that outlives its transaction."""
+    if len(statement) > _LONGEST_CACHED:
+        return _leaves_state(statement)
+    return _leaves_state_cached(statement)
+
+
+def _leaves_state(statements: str) -> bool:
+    # A semicolon inside a literal makes a part that begins oddly: that counts as leaving something.
+    parts = [part for part in statements.split(";") if part.strip()]
+    return any(_one_leaves_state(part) for part in parts)
+
+
+def _one_leaves_state(statement: str) -> bool:
+    match = _FIRST_WORDS.match(statement)
+    if match is None:
+        return True
+    first, second = match[1].lower(), (match[2] or "").lower()
+    if first == "set":
+        return second not in _ONE_TRANSACTION
+    if first == "declare":
+        return "hold" in statement.lower()
+    return first not in _HARMLESS or _REMAINS.search(statement) is not None
+
+
+_leaves_state_cached = lru_cache(maxsize=2048)(_leaves_state)
+
+
+class TrackedConnection(Connection):
+    """``left_state``: whether this holder may have left something in the session."""
+
+    left_state = False
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        cursor = super().cursor(*args, **kwargs)
+        if not isinstance(cursor, TrackingCursor):
+            self.left_state = True  # it may do anything, unseen
+        return cursor
+
+    def reset(self) -> None:
+        self.left_state = True  # RESET ALL: the time zone is no longer ours
+        super().reset()
+
+    def set_client_encoding(self, encoding: str) -> None:
+        self.left_state = True
+        super().set_client_encoding(encoding)
+
+
+class TrackingCursor(Cursor):
+    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2 names it so
+        self._watch(query)
+        super().execute(query, vars)
+
+    def executemany(self, query: Any, vars_list: Any) -> None:
+        self._watch(query)
+        super().executemany(query, vars_list)
+
+    def callproc(self, *args: Any, **kwargs: Any) -> Any:
+        self._connection().left_state = True
+        return super().callproc(*args, **kwargs)
+
+    def _watch(self, query: Any) -> None:
+        connection = self._connection()
+        if connection.left_state:
+            return
+        if isinstance(query, Composable):
+            query = query.as_string(connection)
+        elif isinstance(query, bytes):
+            query = query.decode(errors="replace")
+        # A named cursor WITH HOLD outlives everything but CLOSE.
+        if (self.name is not None and self.withhold) or leaves_state(query):
+            connection.left_state = True
+
+    def _connection(self) -> Any:
+        return self.connection
+
+
+@lru_cache
+def tracking(base: type, tracker: type) -> type:
+    """The user's own connection or cursor class, with tracking."""
+    if issubclass(base, tracker):
+        return base
+    if issubclass(tracker, base):
+        return tracker
+    return type(f"Tracking{base.__name__}", (tracker, base), {})

@@ -1,0 +1,44 @@
+"""Events of the pool as structured log lines.
+
+Where the site has configured structlog, they go through its processors. Else they go to the
+standard library's logger ``django_pgpool`` as key=value pairs: what is shown is up to LOGGING, and
+nothing is printed to anybody's stdout.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import structlog
+
+from ..pool.events import Event
+
+LOGGER = "django_pgpool"
+
+_plain = structlog.wrap_logger(
+    logging.getLogger(LOGGER),
+    processors=[
+        structlog.stdlib.filter_by_level,
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.KeyValueRenderer(key_order=["event", "alias"]),
+    ],
+    wrapper_class=structlog.stdlib.BoundLogger,
+    context_class=dict,
+    cache_logger_on_first_use=True,
+)
+
+
+def log_event(event: Event) -> None:
+    """Log one event of a pool."""
+    logger: Any = structlog.get_logger(LOGGER) if structlog.is_configured() else _plain
+    keys: dict[str, Any] = {
+        "alias": event.pool,
+        "size": event.size,
+        "in_use": event.in_use,
+        "idle": event.idle,
+        "waiting": event.waiting,
+    }
+    if event.seconds is not None:
+        keys["seconds"] = round(event.seconds, 6)
+    getattr(logger, event.level)(event.event, **keys, **event.details)

@@ -1,0 +1,196 @@
+"""DATABASES OPTIONS -> PoolOptions: defaults, coercion and validation, in one place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """The pool's settings. Durations are seconds; None switches a limit off where it is allowed."""
+
+    maxsize: int = 20
+    maxwait: float = 10.0
+    expires: float | None = 300.0
+    cleanup: float | None = 20.0
+    minsize: int = 0
+    maxwaiting: int | None = None
+    connect_timeout: float = 5.0
+    reset: str = "auto"
+
+
+_RESET = ("auto", "always", "never")
+_MINIMUM = {"maxsize": 1, "minsize": 0, "maxwaiting": 1}
+_WHOLE = frozenset(_MINIMUM)
+_MAY_BE_NONE = frozenset({"expires", "cleanup", "maxwaiting"})
+_SHARED_WITH_LIBPQ = frozenset({"connect_timeout"})
+
+OWN_OPTIONS = frozenset(field.name for field in fields(PoolOptions)) - _SHARED_WITH_LIBPQ
+"""Keys of OPTIONS that libpq must not see."""
+
+DJANGO_OPTIONS = frozenset(
+    {"assume_role", "isolation_level", "pool", "server_side_binding"}
+    | {"connection_factory", "cursor_factory"}
+)
+"""Keys that Django's PostgreSQL backend or psycopg2.connect() take, beside libpq's parameters."""
+
+ELSEWHERE = {
+    "CONN_MAX_AGE": "set it beside OPTIONS, to 0",
+    "MAX_CONNS": "use 'maxsize'",
+    "MIN_CONNS": "use 'minsize'",
+    "REUSE_CONNS": "remove it: 'cleanup' says how long an idle connection is kept",
+    "max_idle": "use 'cleanup'",
+    "max_lifetime": "use 'expires'",
+    "max_overflow": "use 'maxsize', which is the limit of all connections",
+    "max_waiting": "use 'maxwaiting'",
+    "pool_size": "use 'maxsize', which is the limit of all connections",
+    "recycle": "use 'expires'",
+    "timeout": "use 'maxwait'",
+}
+"""What other pools' options are called here, where the spelling does not tell."""
+
+LIBPQ_PARAMETERS = [
+    "application_name",
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "dbname",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "krbsrvname",
+    "load_balance_hosts",
+    "options",
+    "passfile",
+    "password",
+    "port",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "service",
+    "sslcert",
+    "sslcertmode",
+    "sslcompression",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslpassword",
+    "sslrootcert",
+    "sslsni",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+]
+"""Only for suggesting the right spelling; what is valid, libpq itself is asked.
+https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+
+
+def is_pooled(options: Mapping[str, Any]) -> bool:
+    """``"pool": False`` (or None) means no pooling; Django's own tests copy a wrapper so."""
+    return bool(options.get("pool", True))
+
+
+def parse(
+    alias: str, settings_dict: Mapping[str, Any], is_libpq_parameter: Callable[[str], bool]
+) -> PoolOptions:
+    """Validate one entry of DATABASES. Raises ImproperlyConfigured, naming option and fix."""
+    where = f"DATABASES[{alias!r}]"
+    max_age = settings_dict.get("CONN_MAX_AGE", 0)
+    if max_age != 0:
+        raise ImproperlyConfigured(
+            f"{where}['CONN_MAX_AGE'] must be 0, not {max_age!r}: the pool keeps connections open "
+            "between requests. How long is up to OPTIONS 'expires' and 'cleanup'."
+        )
+    options = settings_dict.get("OPTIONS") or {}
+    if options.get("pool"):
+        raise ImproperlyConfigured(
+            f"{where}['OPTIONS']['pool'] switches on Django's own pool for psycopg 3. Remove it: "
+            'the engine django_pgpool is a pool. ("pool": False switches pooling off.)'
+        )
+    for name in options:
+        _check_known(where, name, is_libpq_parameter)
+    values: dict[str, Any] = {
+        field.name: _coerce(where, field.name, options[field.name])
+        for field in fields(PoolOptions)
+        if field.name in options
+    }
+    parsed = PoolOptions(**values)
+    if parsed.minsize > parsed.maxsize:
+        raise ImproperlyConfigured(
+            f"{where}['OPTIONS']: minsize={parsed.minsize} is more than maxsize={parsed.maxsize}. "
+            "Lower minsize or raise maxsize."
+        )
+    return parsed
+
+
+def libpq_seconds(seconds: float) -> int:
+    """libpq takes whole seconds, and takes 1 for 2 (until version 17)."""
+    return max(2, math.ceil(seconds))
+
+
+def _check_known(where: str, name: str, is_libpq_parameter: Callable[[str], bool]) -> None:
+    known = OWN_OPTIONS | _SHARED_WITH_LIBPQ | DJANGO_OPTIONS
+    if name in known or (name not in ELSEWHERE and is_libpq_parameter(name)):
+        return
+    if name in ELSEWHERE:
+        hint = f" Instead, {ELSEWHERE[name]}."
+    else:
+        close = get_close_matches(name.lower(), [*known, *LIBPQ_PARAMETERS], n=1, cutoff=0.6)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ImproperlyConfigured(
+        f"{where}['OPTIONS'] has an unknown key {name!r}: it is neither an option of django_pgpool "
+        f"({', '.join(field.name for field in fields(PoolOptions))}) nor a connection parameter of "
+        f"libpq.{hint}"
+    )
+
+
+def _coerce(where: str, name: str, value: Any) -> float | int | str | None:
+    """Numbers, and strings that are numbers (as in a URL)."""
+    if isinstance(value, str) and value.strip().lower() == "none":
+        value = None
+    if value is None and name in _MAY_BE_NONE:
+        return None
+    if name == "reset":
+        if value not in _RESET:
+            raise _bad(where, name, value, f"one of {', '.join(map(repr, _RESET))}")
+        return str(value)
+    number = _number(value)
+    if name in _WHOLE:
+        minimum = _MINIMUM[name]
+        if number is None or not number.is_integer() or number < minimum:
+            raise _bad(where, name, value, f"a whole number, at least {minimum}")
+        return int(number)
+    if number is None or number <= 0:
+        raise _bad(where, name, value, "a number of seconds greater than 0")
+    return number
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _bad(where: str, name: str, value: Any, expected: str) -> ImproperlyConfigured:
+    none = " (or None for no limit)" if name in _MAY_BE_NONE else ""
+    return ImproperlyConfigured(
+        f"{where}['OPTIONS'][{name!r}] must be {expected}{none}, not {value!r}."
+    )

@@ -1,0 +1,448 @@
+"""The slots of a pool: opening, handing over, closing, reaping; all that changes its size.
+
+Invariants, true whenever the lock is free:
+
+* ``len(_slots)`` is the size: it counts a slot from the decision to open until it is closed, and
+  never exceeds ``maxsize`` (after a resize to less: does not grow until it is back below);
+* idle slots imply that nobody waits;
+* where somebody waits and there is room, an opening is in flight, or the reaper will look again;
+* a slot that is in use belongs to one caller, or to a waiter's record.
+
+Critical sections never switch greenlets, do I/O, log or call observers: they decide, and what they
+have decided is done after them. Whoever runs here may be killed wherever it can switch.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from random import Random
+from typing import Generic, NamedTuple
+
+from .driver import C, Driver
+from .events import Event, Level, Observer, Reason
+from .expiry import expiry
+from .growth import Growth
+from .reaper import NEVER, Reaper
+from .runtime import Runtime, allocate_lock
+from .slot import IDLE, IN_USE, Slot, State, next_lease
+from .waiter import Waiter, WaitQueue
+
+
+class Errands(NamedTuple):
+    """Decided under the lock, carried out after it."""
+
+    open: list[Slot]
+    fail: list[Waiter]
+    look_again_at: float
+
+
+class Capacity(Generic[C]):
+    """What ``Pool`` is built on. Methods marked *(locked)* are called with the lock held."""
+
+    def __init__(
+        self,
+        driver: Driver[C],
+        *,
+        name: str,
+        maxsize: int,
+        minsize: int,
+        expires: float | None,
+        cleanup: float | None,
+        observers: Iterable[Observer],
+        runtime: Runtime,
+        clock: Callable[[], float],
+        random: Random,
+    ) -> None:
+        self.name = name
+        self.maxsize = maxsize
+        self.minsize = minsize
+        self.expires = expires
+        self._cleanup = NEVER if cleanup is None else cleanup
+        self._driver = driver
+        self._observers = tuple(observers)
+        self._runtime = runtime
+        self._clock = clock
+        self._random = random
+        self._growth = Growth(random)
+        self._lock = allocate_lock()
+        self._reaper = Reaper(runtime, self._lock, clock, self._reap, self._next_due)
+
+        self._slots: set[Slot] = set()
+        """Every slot there is, in whatever state."""
+        self._idle: deque[Slot] = deque()
+        """Last in, first out, at the right; so the left end is the least recently used."""
+        self._queue = WaitQueue()
+        self._opening = 0
+        """Slots in state OPENING."""
+        self._connecting = 0
+        """Those of them whose opener has begun; the others may still be elided."""
+        self._closing = 0
+        """Slots in state CLOSING."""
+        self._closed = False
+        self._told_size = 0
+        """The size that observers know of."""
+
+        self._acquires = 0
+        self._openings = 0
+        self._open_failures = 0
+        self._open_seconds = 0.0
+        self._use_seconds = 0.0
+        self._wait_seconds = 0.0
+        self._wait_seconds_max = 0.0
+        self._evictions = dict.fromkeys(Reason, 0)
+
+    @property
+    def _in_use(self) -> int:
+        return len(self._slots) - len(self._idle) - self._opening - self._closing
+
+    # ---- deciding
+
+    def _decide(self, now: float) -> Errands:
+        """What the state of the pool calls for; reserves the slots to open. *(locked)*"""
+        waiting, in_use, growth = self._queue.length, self._in_use, self._growth
+        if self._closed:
+            return _NOTHING
+        short = self.minsize - len(self._slots)
+        if not waiting and short <= 0:
+            return _NOTHING
+        growth.measure_use(self._use_seconds, self._acquires - in_use)
+        wanted = growth.wanted(now, waiting, self._opening, in_use)
+        if now >= growth.retry_at:
+            wanted = max(wanted, min(short, growth.ramp - self._opening))
+        room = self.maxsize - len(self._slots)
+        slots = [self._reserve(now) for _ in range(min(wanted, room))]
+        if slots:
+            growth.started(now)
+        failed = []
+        if waiting and not in_use and not self._opening and growth.hopeless(now):
+            failed = [self._fail_oldest(now) for _ in range(waiting)]
+        return Errands(slots, failed, self._look_again_at(now))
+
+    def _look_again_at(self, now: float) -> float:
+        """When ``_decide`` may find more to do though nothing has happened. *(locked)*"""
+        uncovered = max(self._queue.length - self._opening, 0)
+        full = len(self._slots) >= self.maxsize
+        # The end of an opening in flight decides anew by itself.
+        if full or self._closed or self._opening >= self._growth.ramp:
+            return NEVER
+        if uncovered or len(self._slots) < self.minsize:
+            return self._growth.look_again_at(now, uncovered)
+        return NEVER
+
+    def _reserve(self, now: float) -> Slot:
+        slot = Slot(now)
+        self._slots.add(slot)
+        self._opening += 1
+        return slot
+
+    def _fail_oldest(self, now: float) -> Waiter:
+        """Fail the oldest waiter with the error of the last opening. *(locked)*"""
+        waiter = self._take_oldest(now)
+        if self._growth.error is not None:
+            waiter.error = _fresh(self._growth.error)
+        return waiter
+
+    def _take_oldest(self, now: float) -> Waiter:
+        """*(locked)*"""
+        self._growth.queue_changes(now, self._queue.length)
+        waiter = self._queue.popleft()
+        self._waited(now - waiter.queued_at)
+        return waiter
+
+    def _waited(self, seconds: float) -> None:
+        """*(locked)*"""
+        self._wait_seconds += seconds
+        self._wait_seconds_max = max(self._wait_seconds_max, seconds)
+
+    def _carry_out(self, errands: Errands) -> None:
+        """Never switches."""
+        for waiter in errands.fail:
+            waiter.parker.wake()
+        for slot in errands.open:
+            self._spawn_opening(slot)
+        if errands.look_again_at < self._reaper.wakes_at:
+            self._reaper.wake_at(errands.look_again_at)
+
+    # ---- opening
+
+    def _spawn_opening(self, slot: Slot) -> None:
+        try:
+            self._runtime.spawn(lambda: self._open(slot), lambda: self._opening_ended(slot))
+        except RuntimeError as error:  # no thread to be had
+            with self._lock:
+                self._connecting += 1
+            self._opening_failed(slot, error)
+
+    def _open(self, slot: Slot) -> None:
+        """In a greenlet of its own: a caller's death never cancels an opening."""
+        if self._elide(slot):
+            self._tell_growth()
+            return
+        started = self._clock()
+        try:
+            slot.connection = self._driver.open()
+            slot.readable = self._driver.probe(slot.connection)
+        except BaseException as error:
+            if slot.connection is not None:
+                with suppress(Exception):
+                    self._driver.close(slot.connection)
+            self._opening_failed(slot, error)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+        else:
+            self._opened(slot, started)
+
+    def _elide(self, slot: Slot) -> bool:
+        """Drop an opening whose reason has gone before it began."""
+        with self._lock:
+            # Those who wait may have been served meanwhile, or are covered by earlier openers.
+            needed = self._queue.length > self._connecting or len(self._slots) <= self.minsize
+            if needed and not self._closed:
+                self._connecting += 1
+                return False
+            self._growth.elided()
+            self._forget_opening(slot)
+            return True
+
+    def _opened(self, slot: Slot, started: float) -> None:
+        now = self._clock()
+        waiter, due = None, NEVER
+        with self._lock:
+            self._opening -= 1
+            self._connecting -= 1
+            self._openings += 1
+            self._open_seconds += now - started
+            self._growth.succeeded(now - started, self._queue.length)
+            slot.created_at = slot.last_used = now
+            doomed = slot.doom is not None
+            if doomed:
+                self._start_closing(slot)
+            else:
+                taken = (other.expires_at for other in self._slots if other is not slot)
+                slot.expires_at = expiry(now, self.expires, self.maxsize, taken, self._random)
+                waiter, due = self._place(slot, now)
+            errands = self._decide(now)
+        if waiter is not None:
+            waiter.parker.wake()
+        self._carry_out(errands)
+        if due < self._reaper.wakes_at:
+            self._reaper.wake_at(due)
+        try:
+            self._tell("connection_opened", Level.DEBUG, now - started)
+        finally:
+            if slot.doom is not None and doomed:
+                self._close(slot, slot.doom)
+        self._tell_growth()
+
+    def _opening_failed(self, slot: Slot, error: BaseException) -> None:
+        _forget_frames(error)
+        was_killed = not isinstance(error, Exception)
+        now = self._clock()
+        failed = None
+        with self._lock:
+            self._connecting -= 1
+            self._forget_opening(slot)
+            if not was_killed:
+                transient = self._driver.is_transient(error)
+                self._open_failures += 1
+                self._growth.failed(now, error, transient=transient)
+                # Somebody learns the real error at once, unless it is likely to pass and there is
+                # reason to hope: a connection in use that will be released, or a server that was
+                # there a moment ago.
+                hope = transient and (self._in_use or self._opening or self._growth.worked)
+                if self._queue.length and not hope:
+                    failed = self._fail_oldest(now)
+            errands = self._decide(now)
+        if failed is not None:
+            failed.parker.wake()
+        self._carry_out(errands)
+        if not was_killed:
+            self._tell("connection_open_failed", Level.WARNING, None, error=_one_line(error))
+        self._tell_growth()
+
+    def _opening_ended(self, slot: Slot) -> None:
+        """In the hub, after every opener: accounts for one that was killed before it began."""
+        with self._lock:
+            if slot.state is not State.OPENING or slot not in self._slots:
+                return
+            self._forget_opening(slot)
+            errands = self._decide(self._clock())
+        self._carry_out(errands)
+
+    def _forget_opening(self, slot: Slot) -> None:
+        """*(locked)*"""
+        self._slots.discard(slot)
+        self._opening -= 1
+
+    # ---- placing and closing
+
+    def _place(self, slot: Slot, now: float) -> tuple[Waiter | None, float]:
+        """Give a free slot to the oldest waiter, or make it idle: then the second value says when
+        the reaper has to see to it. The caller wakes the waiter. *(locked)*"""
+        if self._queue.length:
+            return self._hand_over(slot, now), NEVER
+        slot.state = IDLE
+        self._idle.append(slot)
+        return None, min(slot.expires_at, self._idle_until(slot))
+
+    def _hand_over(self, slot: Slot, now: float) -> Waiter:
+        """*(locked)*"""
+        waiter = self._take_oldest(now)
+        waiter.slot = slot
+        slot.state = IN_USE
+        slot.lease = next_lease()
+        slot.owner = waiter.owner
+        slot.acquired_at = now
+        self._acquires += 1
+        return waiter
+
+    def _start_closing(self, slot: Slot) -> None:
+        """*(locked)*"""
+        slot.state = State.CLOSING
+        self._closing += 1
+
+    def _close(self, slot: Slot, reason: Reason) -> None:
+        """Close a slot in state CLOSING. It counts until its connection is really closed."""
+        try:
+            with suppress(Exception):  # whatever it was: the connection is gone
+                self._driver.close(slot.connection)
+        finally:
+            slot.connection = None
+            with self._lock:
+                self._slots.discard(slot)
+                self._closing -= 1
+                self._evictions[reason] += 1
+                errands = self._decide(self._clock())
+            self._carry_out(errands)
+        age = self._clock() - slot.created_at
+        self._tell("connection_closed", Level.DEBUG, age, reason=str(reason))
+
+    # ---- reaping
+
+    def _reap_now(self) -> None:
+        """In the caller's greenlet; if it is killed, the reaper goes on."""
+        try:
+            self._reap()
+        finally:
+            with self._lock:
+                due = self._next_due(self._clock())
+            self._reaper.wake_at(due)
+
+    def _reap(self) -> None:
+        """Close what is due, one at a time: a kill strands nothing."""
+        while True:
+            with self._lock:
+                now = self._clock()
+                slot = self._take_due(now)
+                if slot is None:
+                    errands = self._decide(now)
+                    break
+                reason = slot.doom or (Reason.EXPIRED if now >= slot.expires_at else Reason.IDLE)
+            self._close(slot, reason)
+        self._carry_out(errands)
+        self._tell_shrinkage()
+
+    def _take_due(self, now: float) -> Slot | None:
+        """Move an idle slot that is due to CLOSING. *(locked)*"""
+        due = None
+        if self._idle and now >= self._idle_until(self._idle[0]):
+            due = self._idle[0]
+        else:
+            due = next((slot for slot in self._idle if now >= slot.expires_at), None)
+        if due is not None:
+            self._idle.remove(due)
+            self._start_closing(due)
+        return due
+
+    def _idle_until(self, slot: Slot) -> float:
+        """When an idle slot has been idle for too long. *(locked)*"""
+        if len(self._slots) - self._closing <= self.minsize:
+            return NEVER
+        return slot.last_used + self._cleanup
+
+    def _next_due(self, now: float) -> float:
+        """When the reaper has something to do. *(locked)*"""
+        due = self._look_again_at(now)
+        if self._idle:
+            expiries = min(slot.expires_at for slot in self._idle)
+            due = min(due, expiries, self._idle_until(self._idle[0]))
+        if self._in_use:
+            # They will be idle some time: it stays awake for them, or it would have to be started
+            # again at their release, and again.
+            due = min(due, now + min(self._cleanup, self.expires or NEVER))
+        return due
+
+    # ---- telling
+
+    def _tell(
+        self, event: str, level: Level, seconds: float | None = None, **details: str | int | float
+    ) -> None:
+        """Tell the observers, outside the lock. They may switch, and be killed; an error of theirs
+        is theirs."""
+        if not self._observers:
+            return
+        with self._lock:
+            record = Event(
+                event=event,
+                level=level,
+                pool=self.name,
+                size=len(self._slots),
+                in_use=self._in_use,
+                idle=len(self._idle),
+                waiting=self._queue.length,
+                seconds=seconds,
+                details=details,
+            )
+        for observer in self._observers:
+            with suppress(Exception):
+                observer(record)
+
+    def _tell_growth(self) -> None:
+        """One event per burst of openings: when the last in flight has ended."""
+        with self._lock:
+            before, size = self._told_size, len(self._slots)
+            if self._opening or size <= before:
+                return
+            self._told_size = size
+        self._tell("pool_grew", Level.INFO, grew_from=before, grew_to=size)
+
+    def _tell_shrinkage(self) -> None:
+        """One event per pass of the reaper."""
+        with self._lock:
+            before, size = self._told_size, len(self._slots)
+            if size >= before:
+                return
+            self._told_size = size
+        self._tell("pool_shrank", Level.INFO, shrank_from=before, shrank_to=size)
+
+
+def condemn(slot: Slot, reason: Reason) -> None:
+    """Have a slot evicted as soon as nobody uses it: whoever looks at it next finds it expired."""
+    if slot.doom is None:
+        slot.doom = reason
+        slot.expires_at = -NEVER
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """A traceback would keep a half-made connection, and its socket, alive."""
+    while error is not None:
+        error.__traceback__ = error.__context__ = None
+        error = error.__cause__
+
+
+def _fresh(error: BaseException) -> BaseException:
+    """A copy to raise: one exception raised by several callers would mix up their tracebacks."""
+    try:
+        return copy.copy(error)
+    except Exception:  # noqa: BLE001  whatever its class does when it is copied
+        return error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+_NOTHING = Errands([], [], NEVER)

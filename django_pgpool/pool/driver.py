@@ -1,0 +1,36 @@
+"""What the pool asks of a database driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from .events import Reason
+
+C = TypeVar("C")
+
+
+class Driver(Protocol[C]):
+    """All may switch greenlets, except ``probe``, what that returns, and ``is_transient``."""
+
+    def open(self) -> C:
+        """Open and configure a connection, bounded in time. Raises the driver's error."""
+
+    def probe(self, connection: C) -> Callable[[], object]:
+        """A call, without a switch or a round trip, that is true where the idle connection's
+        socket has something to read: no answer is due, so the session is over."""
+
+    def ping(self, connection: C) -> bool:
+        """Ask the server, bounded in time, whether the connection still works."""
+
+    def reset(self, connection: C) -> Reason | None:
+        """Make a released connection fit for the next holder: no transaction, nothing left of the
+        last holder's session. Returns the reason to evict it where that failed, else None. No
+        round trip where nothing is to be done.
+        """
+
+    def close(self, connection: C) -> None:
+        """End the session, without waiting for the server."""
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Whether a failed opening is likely to succeed soon: server full, starting, restarting."""

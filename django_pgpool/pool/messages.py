@@ -1,0 +1,41 @@
+"""The words of PoolExhausted: what happened, the numbers, what to change."""
+
+from __future__ import annotations
+
+from .stats import Snapshot
+
+
+def timed_out(numbers: Snapshot, maxwait: float, waited: float, error: BaseException | None) -> str:
+    """For a caller whose ``maxwait`` ran out."""
+    return (
+        f"Pool {numbers.pool!r}: no connection within maxwait={maxwait:g} s "
+        f"(waited {waited:.2f} s). "
+        f"{_numbers(numbers)} "
+        + (
+            f"The last attempt to open a connection failed: {_one_line(error)}"
+            if error is not None
+            else "All connections are busy: hold them for less time, or raise OPTIONS['maxsize'] "
+            "(within the server's max_connections) or OPTIONS['maxwait']."
+        )
+    )
+
+
+def queue_full(numbers: Snapshot, maxwaiting: int) -> str:
+    """For a caller who was not allowed to queue."""
+    return (
+        f"Pool {numbers.pool!r}: {numbers.waiting} callers are waiting already "
+        f"(maxwaiting={maxwaiting}). {_numbers(numbers)} Hold connections for less time, or raise "
+        "OPTIONS['maxsize'] (within the server's max_connections) or OPTIONS['maxwaiting']."
+    )
+
+
+def _numbers(numbers: Snapshot) -> str:
+    closing = f", closing {numbers.closing}" if numbers.closing else ""
+    return (
+        f"maxsize={numbers.maxsize}: in use {numbers.in_use}, opening {numbers.opening}, "
+        f"idle {numbers.idle}{closing}; waiting {numbers.waiting}."
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

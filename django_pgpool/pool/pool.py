@@ -1,0 +1,351 @@
+"""The elastic pool, as callers and operators see it: acquire, release, evict, drain, resize, close.
+
+What happens to slots behind it, and the invariants, are in ``capacity``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from time import monotonic
+from typing import Any
+from weakref import ref
+
+from greenlet import getcurrent
+
+from ..exceptions import PoolClosed, PoolExhausted
+from .capacity import Capacity, condemn
+from .driver import C, Driver
+from .events import Level, Observer, Reason
+from .messages import queue_full, timed_out
+from .reaper import NEVER
+from .runtime import Runtime, allocate_lock, current_runtime
+from .slot import IDLE, IN_USE, Slot, next_lease
+from .stats import Snapshot
+from .waiter import Waiter
+
+
+class Pool(Capacity[C]):
+    """An elastic pool of connections. Durations are seconds; None means never, or no limit.
+
+    ``maxsize``: the most connections there ever are. ``maxwait``: how long ``acquire`` waits.
+    ``expires``: a connection is closed at this age at the latest, if it is not in use.
+    ``cleanup``: one that was idle for so long is closed. ``minsize``: as many are kept once the
+    pool has been used. ``maxwaiting``: more callers than this do not queue. ``ping_after``: the
+    server is asked whether a connection still works that was idle for so long.
+    """
+
+    def __init__(
+        self,
+        driver: Driver[C],
+        *,
+        name: str = "default",
+        maxsize: int = 20,
+        maxwait: float = 10.0,
+        expires: float | None = 300.0,
+        cleanup: float | None = 20.0,
+        minsize: int = 0,
+        maxwaiting: int | None = None,
+        ping_after: float | None = None,
+        observers: Iterable[Observer] = (),
+        runtime: Runtime | None = None,
+        clock: Callable[[], float] = monotonic,
+        random: Random | None = None,
+    ) -> None:
+        super().__init__(
+            driver,
+            name=name,
+            maxsize=maxsize,
+            minsize=minsize,
+            expires=expires,
+            cleanup=cleanup,
+            observers=observers,
+            runtime=current_runtime() if runtime is None else runtime,
+            clock=clock,
+            random=random or Random(),
+        )
+        self.maxwait = maxwait
+        self.maxwaiting = maxwaiting
+        self._ping_after = NEVER if ping_after is None else ping_after
+        self._reset = driver.reset
+        self._waits = 0
+        self._exhausted = 0
+        self._rejected = 0
+        self._abandoned = 0
+
+    # ---- what callers do
+
+    def acquire(self, maxwait: float | None = None) -> Slot:
+        """Take a connection: ``slot.connection``. Give it back with ``release(slot, slot.lease)``.
+
+        Waits up to ``maxwait`` seconds (default: the pool's), first come, first served. Raises
+        PoolExhausted when they have passed, PoolClosed, or the driver's error where opening a
+        connection failed.
+        """
+        started = now = self._clock()
+        owner = ref(getcurrent())
+        while True:
+            with self._lock:
+                slot = self._idle.pop() if self._idle else None
+                if slot is not None:
+                    slot.state = IN_USE
+                    slot.lease = next_lease()
+                    slot.owner = owner
+                    slot.acquired_at = now
+                    self._acquires += 1
+            if slot is None:
+                if maxwait is None:
+                    maxwait = self.maxwait
+                slot = self._wait_in_line(owner, started, maxwait)
+                if slot is not None:
+                    return slot
+            else:
+                reason = Reason.BROKEN
+                try:
+                    if now >= slot.expires_at:
+                        reason = slot.doom or Reason.EXPIRED
+                    elif not slot.readable() and (
+                        now - slot.last_used < self._ping_after
+                        or self._driver.ping(slot.connection)
+                    ):
+                        return slot
+                except BaseException:
+                    self._evict(slot, slot.lease, reason, unused=True)
+                    raise
+                self._evict(slot, slot.lease, reason, unused=True)
+            now = self._clock()
+
+    def release(self, slot: Slot, lease: int) -> None:
+        """Give a connection back; ``lease`` is what ``slot.lease`` was when it was acquired.
+
+        A connection that is in a transaction is rolled back, what its holder has left in the
+        session is undone, and one that cannot be reused is closed. Raises RuntimeError where it was
+        released before.
+        """
+        if slot.lease != lease or slot.state is not IN_USE:
+            raise self._not_held(slot)
+        slot.lease = lease = next_lease()  # from here on it is ours alone to give back
+        try:
+            reason = self._reset(slot.connection)
+        except BaseException:  # killed while cleaning up: nobody knows what state it is in
+            self._evict(slot, lease, Reason.DIRTY)
+            raise
+        if reason is not None:
+            self._evict(slot, lease, reason)
+            return
+        now = self._clock()
+        with self._lock:
+            # The common case of _put_back, without its calls.
+            idle = now < slot.expires_at and slot.lease == lease and not self._queue.length
+            if idle:
+                self._use_seconds += now - slot.acquired_at
+                slot.last_used = now
+                slot.state = IDLE
+                self._idle.append(slot)
+        if not idle:
+            self._put_back(slot, lease, now)
+        else:
+            wakes_at = self._reaper.wakes_at
+            if wakes_at > now + self._cleanup or wakes_at > slot.expires_at:
+                self._have_reaped(slot)
+
+    def evict(self, slot: Slot, lease: int, reason: Reason = Reason.BROKEN) -> None:
+        """Give a connection back that must not be used again. RuntimeError: as ``release``."""
+        self._evict(slot, lease, reason)
+
+    # ---- what operators do
+
+    def drain(self) -> None:
+        """Replace every connection: idle ones are closed now, the others when they come back."""
+        with self._lock:
+            for slot in self._slots:
+                condemn(slot, Reason.DRAINED)
+        self._reap_now()
+
+    def resize(self, maxsize: int) -> None:
+        """Change the limit. A surplus is closed, idle ones now and the rest when they come back."""
+        if maxsize < max(self.minsize, 1):
+            raise ValueError(
+                f"maxsize must be at least 1 and not below minsize={self.minsize}, not {maxsize}"
+            )
+        with self._lock:
+            self.maxsize = maxsize
+            sound = [slot for slot in self._slots if slot.doom is None]
+            idle_first = sorted(
+                sound, key=lambda slot: (slot.state is not State.IDLE, slot.last_used)
+            )
+            for slot in idle_first[: max(len(sound) - maxsize, 0)]:
+                condemn(slot, Reason.SURPLUS)
+            errands = self._decide(self._clock())
+        self._carry_out(errands)
+        self._reap_now()
+
+    def close(self) -> None:
+        """End the pool: waiters fail with PoolClosed, idle connections are closed now and those in
+        use when they come back."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            now = self._clock()
+            failed = [self._take_oldest(now) for _ in range(self._queue.length)]
+            for waiter in failed:
+                waiter.error = self._closed_error()
+            for slot in self._slots:
+                condemn(slot, Reason.CLOSED)
+        for waiter in failed:
+            waiter.parker.wake()
+        self._reap_now()
+        self._reaper.wake()  # to find that nothing is left to do
+        self._tell("pool_closed", Level.INFO)
+
+    def forget(self) -> list[C]:
+        """In a forked child: hand over the parent's connections, which are not ours to close."""
+        connections = [slot.connection for slot in self._slots if slot.connection is not None]
+        self._lock = allocate_lock()  # somebody in the parent may have held it
+        self._closed = True
+        self._slots.clear()
+        self._idle.clear()
+        return connections
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def snapshot(self) -> Snapshot:
+        """The pool's numbers, all of one instant."""
+        with self._lock:
+            error = self._growth.error
+            return Snapshot(
+                pool=self.name,
+                maxsize=self.maxsize,
+                minsize=self.minsize,
+                closed=self._closed,
+                size=len(self._slots),
+                opening=self._opening,
+                idle=len(self._idle),
+                in_use=self._in_use,
+                closing=self._closing,
+                waiting=self._queue.length,
+                acquires=self._acquires,
+                waits=self._waits,
+                wait_seconds=self._wait_seconds,
+                wait_seconds_max=self._wait_seconds_max,
+                use_seconds=self._use_seconds,
+                openings=self._openings,
+                open_failures=self._open_failures,
+                open_seconds=self._open_seconds,
+                evictions={str(reason): n for reason, n in self._evictions.items() if n},
+                exhausted=self._exhausted,
+                rejected=self._rejected,
+                abandoned=self._abandoned,
+                last_error=None if error is None else str(error),
+            )
+
+    # ---- acquire
+
+    def _wait_in_line(self, owner: ref[Any], started: float, maxwait: float) -> Slot | None:
+        """Queue for a slot. None: an idle one has turned up, try again."""
+        waiter = Waiter(self._runtime.parker(), owner, started)
+        full = False
+        with self._lock:
+            if self._closed:
+                raise self._closed_error()
+            if self._idle:
+                return None
+            now = self._clock()
+            waiting = self._queue.length
+            if self.maxwaiting is not None and waiting >= self.maxwaiting:
+                full = True
+                self._rejected += 1
+            else:
+                self._growth.queue_changes(now, waiting)
+                self._queue.append(waiter)
+                self._waits += 1
+                errands = self._decide(now)
+        if full:
+            raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting or 0), 0.0)
+        try:
+            self._carry_out(errands)
+            waiter.parker.park(started + maxwait - now)
+        except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
+            self._leave(waiter, died=True)
+            if waiter.slot is not None:  # granted while dying: pass it on
+                self._put_back(waiter.slot, waiter.slot.lease, self._clock(), unused=True)
+            raise
+        self._leave(waiter, died=False)
+        if waiter.slot is not None:
+            return waiter.slot
+        if waiter.error is not None:
+            raise waiter.error
+        waited = self._clock() - started
+        error = self._growth.error
+        message = timed_out(self.snapshot(), maxwait, waited, error)
+        raise self._exhaustion(message, waited) from error
+
+    def _leave(self, waiter: Waiter, *, died: bool) -> None:
+        """The caller's park has ended: if nobody has settled its record, it leaves the queue."""
+        with self._lock:
+            if waiter.slot is not None or waiter.error is not None:
+                return
+            now = self._clock()
+            self._growth.queue_changes(now, self._queue.length)
+            self._queue.leave(waiter)
+            self._waited(now - waiter.queued_at)
+            if died:
+                self._abandoned += 1
+            else:
+                self._exhausted += 1
+
+    def _exhaustion(self, message: str, waited: float) -> PoolExhausted:
+        self._tell("pool_exhausted", Level.WARNING, waited)
+        return PoolExhausted(message, self.snapshot(), waited)
+
+    def _closed_error(self) -> PoolClosed:
+        return PoolClosed(f"Pool {self.name!r} is closed.")
+
+    # ---- release
+
+    def _put_back(self, slot: Slot, lease: int, now: float, *, unused: bool = False) -> None:
+        waiter, due, fit = None, NEVER, True
+        with self._lock:
+            self._end_lease(slot, lease, now, unused=unused)
+            slot.last_used = now
+            if now >= slot.expires_at:
+                fit = False
+                self._start_closing(slot)
+            else:
+                waiter, due = self._place(slot, now)
+        if waiter is not None:
+            waiter.parker.wake()
+        elif not fit:
+            self._close(slot, slot.doom or Reason.EXPIRED)
+        elif due < self._reaper.wakes_at:
+            self._have_reaped(slot)
+
+    def _have_reaped(self, slot: Slot) -> None:
+        """Tell the reaper when it has to see to a slot that has become idle."""
+        with self._lock:
+            due = min(slot.expires_at, self._idle_until(slot))
+        self._reaper.wake_at(due)
+
+    def _evict(self, slot: Slot, lease: int, reason: Reason, *, unused: bool = False) -> None:
+        with self._lock:
+            self._end_lease(slot, lease, self._clock(), unused=unused)
+            self._start_closing(slot)
+        self._close(slot, reason)
+
+    def _end_lease(self, slot: Slot, lease: int, now: float, *, unused: bool) -> None:
+        """``unused``: it never reached its caller. *(locked)*"""
+        if slot.lease != lease or slot.state is not IN_USE:
+            raise self._not_held(slot)
+        if unused:
+            self._acquires -= 1
+        else:
+            self._use_seconds += now - slot.acquired_at
+
+    def _not_held(self, slot: Slot) -> RuntimeError:
+        return RuntimeError(
+            f"Pool {self.name!r}: this connection was released before (its slot is "
+            f"{slot.state.value}, lease {slot.lease}). Release what you have acquired, once."
+        )

@@ -1,0 +1,142 @@
+"""How callers park and how background work runs: under gevent, or in plain threads.
+
+The lock is a native one in both: it is held for microseconds and nothing switches while it is
+held, so in a process with one thread it is never contended, and greenlets of several threads
+(gevent's thread pool) may share a pool.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from gevent import Greenlet, get_hub
+from gevent.hub import Waiter as HubWaiter
+from gevent.monkey import get_original, is_module_patched
+
+allocate_lock: Callable[[], threading.Lock] = get_original("_thread", "allocate_lock")
+_get_ident: Callable[[], int] = get_original("_thread", "get_ident")
+_start_new_thread: Callable[..., int] = get_original("_thread", "start_new_thread")
+
+
+class Parker(Protocol):
+    """Lets one caller sleep until it is woken. A wake before the park is not lost."""
+
+    def park(self, seconds: float) -> None:
+        """Sleep until woken, at most so many seconds. May also end early, without a reason."""
+
+    def wake(self) -> None:
+        """End the sleep. From any greenlet or thread; never switches; may be repeated."""
+
+
+class Runtime(Protocol):
+    def parker(self, *, daemon: bool = False) -> Parker:
+        """For the calling greenlet or thread. A daemon's sleep does not keep the loop alive."""
+
+    def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
+        """Run ``work`` on its own, whatever becomes of the caller. ``ended`` is called at its end,
+        however it ended, and even if it never began. ``ended`` must not switch."""
+
+
+class GeventParker:
+    __slots__ = ("_daemon", "_hub", "_waiter")
+
+    def __init__(self, *, daemon: bool = False) -> None:
+        self._hub = get_hub()
+        self._waiter: HubWaiter[None] = HubWaiter(self._hub)
+        # Only the main thread's loop is kept alive by others: a loop of our own would end at once.
+        self._daemon = daemon and self._hub.main_hub
+
+    def park(self, seconds: float) -> None:
+        timer = self._hub.loop.timer(max(seconds, 0.0), ref=not self._daemon)
+        timer.start(self._waiter.switch, None, update=True)
+        try:
+            self._waiter.get()
+        finally:
+            timer.close()
+            self._waiter.clear()
+
+    def wake(self) -> None:
+        # A HubWaiter switches only into a greenlet that still sits in its own get(): a wake that
+        # arrives after the sleeper was killed is harmless.
+        loop = self._hub.loop
+        if self._hub.thread_ident == _get_ident():
+            loop.run_callback(self._waiter.switch, None)
+        elif loop is not None:  # else the sleeper's thread has ended
+            with suppress(ValueError):  # "operation on destroyed loop": it is just ending
+                loop.run_callback_threadsafe(self._waiter.switch, None)
+
+
+class GeventRuntime:
+    def parker(self, *, daemon: bool = False) -> GeventParker:
+        return GeventParker(daemon=daemon)
+
+    def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
+        if get_hub().main_hub:
+            greenlet = Greenlet(work)
+            # A greenlet killed before its first switch never runs its `finally`; its link does.
+            greenlet.rawlink(lambda _: ended())
+            greenlet.start()
+        else:
+            # The loop of another thread turns only while that thread waits: work begun there
+            # could be left half done. A thread of its own finishes it.
+            _start_new_thread(_run_with_own_hub, (work, ended))
+
+
+def _run_with_own_hub(work: Callable[[], None], ended: Callable[[], None]) -> None:
+    try:
+        work()
+    finally:
+        ended()
+        get_hub().destroy(destroy_loop=True)
+
+
+class ThreadParker:
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    def park(self, seconds: float) -> None:
+        self._lock.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+
+    def wake(self) -> None:
+        with suppress(RuntimeError):  # not locked: woken already
+            self._lock.release()
+
+
+class ThreadRuntime:
+    def parker(self, *, daemon: bool = False) -> ThreadParker:
+        return ThreadParker()
+
+    def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                work()
+            finally:
+                ended()
+
+        threading.Thread(target=run, name="django_pgpool", daemon=True).start()
+
+
+def gevent_has_patched() -> bool:
+    """Whether this process runs its threads as greenlets."""
+    return bool(is_module_patched("threading"))
+
+
+def current_runtime() -> Runtime:
+    return GeventRuntime() if gevent_has_patched() else ThreadRuntime()
+
+
+__all__: list[Any] = [
+    "GeventRuntime",
+    "Parker",
+    "Runtime",
+    "ThreadRuntime",
+    "allocate_lock",
+    "current_runtime",
+    "gevent_has_patched",
+]

@@ -1,0 +1,196 @@
+"""The pools of this process, by alias and connection parameters."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.db.backends.base.base import NO_DB_ALIAS
+
+from .drivers.psycopg2 import Psycopg2Driver, abandon, is_libpq_parameter, make_green
+from .observers.structlog import log_event
+from .options import is_pooled, parse
+from .patching import check_patching
+from .pool import Pool, Snapshot
+from .pool.runtime import allocate_lock
+
+if TYPE_CHECKING:
+    from .wrapper import PooledMixin
+
+PING_AFTER = 1.0
+"""With CONN_HEALTH_CHECKS a connection that was idle for so many seconds is pinged first."""
+
+
+@dataclass(slots=True)
+class Entry:
+    pool: Pool[Any]
+    key: tuple[Any, ...]
+    settings: dict[str, Any]
+    """Copy of the settings that last led here; equal settings find it by one comparison."""
+    source: dict[str, Any]
+    """The dictionary itself: what is in it now may be newer."""
+    opener: PooledMixin
+    """A wrapper that nobody else uses: Django's own code opens and configures through it."""
+
+
+_entries: dict[tuple[Any, ...], Entry] = {}
+_latest: dict[str, Entry] = {}
+"""By alias: what the last look-up found."""
+_lock = allocate_lock()
+_abandoned: list[Any] = []
+"""Connections of the parent process, never freed."""
+
+
+def entry_for(wrapper: PooledMixin) -> Entry | None:
+    """The pool for a wrapper's alias and settings, made where there is none yet.
+
+    None where the wrapper is not to be pooled. Raises ImproperlyConfigured.
+    """
+    entry = _latest.get(wrapper.alias)
+    if (
+        entry is not None
+        and entry.settings == wrapper.settings_dict
+        and type(entry.opener) is type(wrapper)
+    ):
+        return entry
+    if wrapper.alias == NO_DB_ALIAS or not is_pooled(wrapper.settings_dict["OPTIONS"]):
+        return None
+    check_patching()
+    make_green()
+    source = wrapper.settings_dict
+    key = _key(wrapper)
+    outdated: list[Pool[Any]] = []
+    with _lock:
+        entry = _entries.get(key)
+        if entry is None:
+            # The same dictionary with other contents: it was edited, its old pool has no users.
+            outdated = _forget(lambda other: other.source is source)
+            entry = _entries[key] = _make_entry(wrapper, key)
+        entry.settings, entry.source = _copy(source), source
+        _latest[wrapper.alias] = entry
+    for pool in outdated:
+        pool.close()
+    return entry
+
+
+def get_pool(alias: str = "default") -> Pool[Any]:
+    """The pool of an alias, for ``drain()``, ``resize()`` and ``snapshot()``.
+
+    Raises ImproperlyConfigured where the alias does not use this engine, or not pooled.
+    """
+    pool = getattr(connections[alias], "pgpool", None)
+    if not isinstance(pool, Pool):
+        raise ImproperlyConfigured(f"DATABASES[{alias!r}] is not pooled by django_pgpool.")
+    return pool
+
+
+def stats() -> tuple[Snapshot, ...]:
+    """The numbers of every pool of this process. Opens no connection."""
+    with _lock:
+        pools = [entry.pool for entry in _entries.values()]
+    return tuple(pool.snapshot() for pool in pools)
+
+
+def close_pools(wrapper: PooledMixin) -> None:
+    """Close the pools of a wrapper's alias, and all that lead to the same database."""
+    database = _database(wrapper.settings_dict)
+    with _lock:
+        pools = _forget(
+            lambda entry: entry.pool.name == wrapper.alias or _database(entry.settings) == database
+        )
+    for pool in pools:
+        pool.close()
+
+
+def _make_entry(wrapper: PooledMixin, key: tuple[Any, ...]) -> Entry:
+    settings = _copy(wrapper.settings_dict)
+    options = parse(wrapper.alias, settings, is_libpq_parameter)
+    opener = type(wrapper)(settings, wrapper.alias)
+    driver = Psycopg2Driver(
+        lambda: _open(entry),
+        opener.restore_connection,
+        reset=options.reset,
+        connect_timeout=options.connect_timeout,
+    )
+    pool = Pool(
+        driver,
+        name=wrapper.alias,
+        maxsize=options.maxsize,
+        maxwait=options.maxwait,
+        expires=options.expires,
+        cleanup=options.cleanup,
+        minsize=options.minsize,
+        maxwaiting=options.maxwaiting,
+        ping_after=PING_AFTER if settings["CONN_HEALTH_CHECKS"] else None,
+        observers=[log_event],
+    )
+    settings["OPTIONS"]["connect_timeout"] = options.connect_timeout
+    entry = Entry(pool, key, settings, wrapper.settings_dict, opener)
+    return entry
+
+
+def _open(entry: Entry) -> Any:
+    """Open a connection with the parameters of this moment: a new password counts at once. A
+    dictionary that leads to another database by now does not."""
+    opener = entry.opener
+    timeout = opener.settings_dict["OPTIONS"]["connect_timeout"]
+    if _settings_key(entry.source) == _settings_key(entry.settings):
+        opener.settings_dict = _copy(entry.source)
+        opener.settings_dict["OPTIONS"]["connect_timeout"] = timeout
+    return opener.open_connection()
+
+
+def _key(wrapper: PooledMixin) -> tuple[Any, ...]:
+    return (wrapper.alias, type(wrapper), *_settings_key(wrapper.settings_dict))
+
+
+def _settings_key(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """All that makes a connection what it is, but the password: that may be rotated."""
+    options = tuple(sorted((name, repr(value)) for name, value in settings["OPTIONS"].items()))
+    return (*_database(settings), *(settings[name] for name in _SESSION), options)
+
+
+_SESSION = ("USER", "TIME_ZONE", "CONN_HEALTH_CHECKS")
+
+
+def _database(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (settings["HOST"], str(settings["PORT"]), settings["NAME"])
+
+
+def _copy(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {**settings, "OPTIONS": {**settings["OPTIONS"]}}
+
+
+def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:
+    """Take pools out of the registry; the caller closes them, outside the lock."""
+    keys = [key for key, entry in _entries.items() if which(entry)]
+    pools = [_entries.pop(key).pool for key in keys]
+    for alias in [alias for alias, entry in _latest.items() if entry.pool in pools]:
+        del _latest[alias]
+    return pools
+
+
+def _close_all() -> None:
+    with _lock:
+        pools = _forget(lambda _: True)
+    for pool in pools:
+        pool.close()
+
+
+def _after_fork_in_child() -> None:
+    """The parent's connections stay the parent's: not a byte on their sockets."""
+    global _lock  # noqa: PLW0603  another thread of the parent may have held it
+    _lock = allocate_lock()
+    for pool in _forget(lambda _: True):
+        for connection in pool.forget():
+            abandon(connection)
+            _abandoned.append(connection)
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,1 @@
+"""Load tests of django_pgpool: ``python -m loadtests``."""

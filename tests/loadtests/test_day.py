@@ -1,0 +1,97 @@
+"""The day from end to end: real gunicorn, real PostgreSQL, and nothing left of them."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import psutil
+import psycopg2
+import pytest
+
+from loadtests.postgres import ThrowAwayPostgres
+
+
+def assert_nothing_left(short_tmp):
+    assert list(short_tmp.iterdir()) == []
+    for process in psutil.process_iter(["cmdline"]):
+        assert not any(str(short_tmp) in part for part in process.info["cmdline"] or [])
+
+
+def read(tmp_path):
+    """The data of the only report there is."""
+    (path,) = tmp_path.glob("*.json")
+    assert path.with_suffix(".html").exists()
+    assert len(list(tmp_path.iterdir())) == 2
+    return json.loads(path.read_text())
+
+
+@pytest.fixture
+def server(short_tmp):
+    with ThrowAwayPostgres({"max_connections": 30}) as server:
+        yield server
+
+
+def schemas(server):
+    connection = psycopg2.connect(**server.params)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pgpool_loadtest%'")
+        (count,) = cursor.fetchone()
+    connection.close()
+    return count
+
+
+def wait_for_load(process):
+    for line in process.stdout:
+        if "morning" in line:
+            return
+    pytest.fail(process.stderr.read())
+
+
+def test_a_short_day(loadtests, short_tmp, tmp_path):
+    process = loadtests("day", "--scale", "0.06", "--reports", str(tmp_path))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    data = read(tmp_path)
+    assert out.rstrip().endswith(str(next(tmp_path.glob("*.html"))))
+    assert list(data["phases"]) == ["quiet", "morning", "peak", "evening", "night"]
+    assert all(phase["errors"] == {} for phase in data["phases"].values())
+    assert all(phase["completed"] == phase["offered"] for phase in data["phases"].values())
+    assert data["phases"]["night"]["offered"] == 0
+    pool = data["pool"]
+    assert 0 < pool["peak_size"] <= 8
+    assert pool["peak_server"] <= 8
+    assert (pool["end_size"], pool["end_server"]) == (0, 0)
+    assert pool["acquires"] == sum(phase["offered"] for phase in data["phases"].values())
+    assert_nothing_left(short_tmp)
+
+
+def test_interrupted_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_path):
+    process = loadtests("--yes", "--reports", str(tmp_path), url=server.url)
+    wait_for_load(process)
+    assert schemas(server) == 1
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "")
+    assert "interrupted" in out
+    data = read(tmp_path)
+    assert data["interrupted"]
+    assert list(data["phases"]) == ["quiet", "morning"]
+    assert schemas(server) == 0
+    server.stop()
+
+
+def test_a_dead_worker_ends_the_run(loadtests, short_tmp, tmp_path):
+    process = loadtests("--scale", "0.1", "--reports", str(tmp_path))
+    wait_for_load(process)
+    master = next(
+        child
+        for child in psutil.Process(process.pid).children()
+        if "loadtests.site.wsgi" in child.cmdline()
+    )
+    master.children()[0].kill()
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "a worker of gunicorn has died" in out
+    assert read(tmp_path)["failure"]
+    assert_nothing_left(short_tmp)
