@@ -100,7 +100,7 @@ class Pool(Capacity[C]):
                 if slot is not None:
                     return slot
             else:
-                reason = Reason.BROKEN
+                reason = None
                 try:
                     if now >= slot.expires_at:
                         reason = slot.doom or Reason.EXPIRED
@@ -110,9 +110,9 @@ class Pool(Capacity[C]):
                     ):
                         return slot
                 except BaseException:
-                    self._evict(slot, slot.lease, reason, unused=True)
+                    self._evict(slot, slot.lease, Reason.BROKEN, unused=True)
                     raise
-                self._evict(slot, slot.lease, reason, unused=True)
+                self._evict(slot, slot.lease, reason or Reason.BROKEN, unused=True)
             now = self._clock()
 
     def release(self, slot: Slot, lease: int) -> None:
@@ -171,9 +171,7 @@ class Pool(Capacity[C]):
         with self._lock:
             self.maxsize = maxsize
             sound = [slot for slot in self._slots if slot.doom is None]
-            idle_first = sorted(
-                sound, key=lambda slot: (slot.state is not State.IDLE, slot.last_used)
-            )
+            idle_first = sorted(sound, key=lambda slot: (slot.state is not IDLE, slot.last_used))
             for slot in idle_first[: max(len(sound) - maxsize, 0)]:
                 condemn(slot, Reason.SURPLUS)
             errands = self._decide(self._clock())

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
+
+from loadtests.__main__ import main as entry_point
+from loadtests.cli import main
 
 BAD = {
     "unknown scenario": (["nigth"], None, "'nigth'"),
@@ -15,19 +21,40 @@ BAD = {
 }
 
 
+@pytest.fixture
+def command_line(monkeypatch, capsys):
+    """Runs the command line in this process; returns exit code, output, errors."""
+
+    def run(*arguments, url=None):
+        monkeypatch.setattr("sys.argv", ["loadtests", *arguments])
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        if url:
+            monkeypatch.setenv("DATABASE_URL", url)
+        return main(), *capsys.readouterr()
+
+    return run
+
+
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input(loadtests, short_tmp, case):
+def test_bad_input(command_line, case):
     arguments, url, expected = BAD[case]
-    process = loadtests(*arguments, url=url)
-    out, err = process.communicate(timeout=20)
-    assert process.returncode == 2
+    code, out, err = command_line(*arguments, url=url)
+    assert code == 2
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert expected in err
     assert "secret" not in out + err
-    assert list(short_tmp.iterdir()) == []
 
 
-def test_the_list_names_the_scenarios(loadtests):
-    out, _ = loadtests("list").communicate(timeout=20)
-    assert out.startswith("day ")
+def test_a_missing_package_is_named(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "loadtests.cli")
+    monkeypatch.delitem(sys.modules, "loadtests.load")
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    assert entry_point() == 2
+    assert "the Python package aiohttp is missing: pip install" in capsys.readouterr().err
+
+
+def test_the_list_names_the_scenarios(command_line):
+    code, out, _ = command_line("list")
+    assert (code, out.split()[0]) == (0, "day")
