@@ -23,12 +23,14 @@ class PoolOptions:
     maxwaiting: int | None = None
     connect_timeout: float = 5.0
     reset: str = "auto"
+    read_timeout: float | None = None
+    cancel_timeout: float | None = 1.0
 
 
 _RESET = ("auto", "always", "never")
 _MINIMUM = {"maxsize": 1, "minsize": 0, "maxwaiting": 1}
 _WHOLE = frozenset(_MINIMUM)
-_MAY_BE_NONE = frozenset({"expires", "cleanup", "maxwaiting"})
+_MAY_BE_NONE = frozenset({"expires", "cleanup", "maxwaiting", "read_timeout", "cancel_timeout"})
 _SHARED_WITH_LIBPQ = frozenset({"connect_timeout"})
 
 OWN_OPTIONS = frozenset(field.name for field in fields(PoolOptions)) - _SHARED_WITH_LIBPQ

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS
 
-from .drivers.psycopg2 import Psycopg2Driver, abandon, is_libpq_parameter, make_green
+from .drivers.psycopg2 import Psycopg2Driver, abandon, is_libpq_parameter
 from .observers.structlog import log_event
 from .options import is_pooled, parse
 from .patching import check_patching
@@ -34,8 +34,11 @@ class Entry:
     """Copy of the settings that last led here; equal settings find it by one comparison."""
     source: dict[str, Any]
     """The dictionary itself: what is in it now may be newer."""
-    opener: PooledMixin
-    """A wrapper that nobody else uses: Django's own code opens and configures through it."""
+    connect_timeout: float
+    wrapper_class: type[PooledMixin]
+    """Of a wrapper made for each opening: Django's own code opens and configures through it."""
+    isolation_level: Any = None
+    """What Django notes on a wrapper that has connected; known once a connection was opened."""
 
 
 _entries: dict[tuple[Any, ...], Entry] = {}
@@ -55,13 +58,12 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
     if (
         entry is not None
         and entry.settings == wrapper.settings_dict
-        and type(entry.opener) is type(wrapper)
+        and entry.wrapper_class is type(wrapper)
     ):
         return entry
     if wrapper.alias == NO_DB_ALIAS or not is_pooled(wrapper.settings_dict["OPTIONS"]):
         return None
     check_patching()
-    make_green()
     source = wrapper.settings_dict
     key = _key(wrapper)
     outdated: list[Pool[Any]] = []
@@ -110,12 +112,12 @@ def close_pools(wrapper: PooledMixin) -> None:
 def _make_entry(wrapper: PooledMixin, key: tuple[Any, ...]) -> Entry:
     settings = _copy(wrapper.settings_dict)
     options = parse(wrapper.alias, settings, is_libpq_parameter)
-    opener = type(wrapper)(settings, wrapper.alias)
     driver = Psycopg2Driver(
         lambda: _open(entry),
-        opener.restore_connection,
         reset=options.reset,
         connect_timeout=options.connect_timeout,
+        read_timeout=options.read_timeout,
+        cancel_timeout=options.cancel_timeout,
     )
     pool = Pool(
         driver,
@@ -129,20 +131,22 @@ def _make_entry(wrapper: PooledMixin, key: tuple[Any, ...]) -> Entry:
         ping_after=PING_AFTER if settings["CONN_HEALTH_CHECKS"] else None,
         observers=[log_event],
     )
-    settings["OPTIONS"]["connect_timeout"] = options.connect_timeout
-    entry = Entry(pool, key, settings, wrapper.settings_dict, opener)
+    entry = Entry(
+        pool, key, settings, wrapper.settings_dict, options.connect_timeout, type(wrapper)
+    )
     return entry
 
 
 def _open(entry: Entry) -> Any:
     """Open a connection with the parameters of this moment: a new password counts at once. A
     dictionary that leads to another database by now does not."""
-    opener = entry.opener
-    timeout = opener.settings_dict["OPTIONS"]["connect_timeout"]
-    if _settings_key(entry.source) == _settings_key(entry.settings):
-        opener.settings_dict = _copy(entry.source)
-        opener.settings_dict["OPTIONS"]["connect_timeout"] = timeout
-    return opener.open_connection()
+    current = _settings_key(entry.source) == _settings_key(entry.settings)
+    settings = _copy(entry.source if current else entry.settings)
+    settings["OPTIONS"]["connect_timeout"] = entry.connect_timeout
+    wrapper = entry.wrapper_class(settings, entry.pool.name)
+    connection = wrapper.open_connection()
+    entry.isolation_level = wrapper.isolation_level
+    return connection
 
 
 def _key(wrapper: PooledMixin) -> tuple[Any, ...]:

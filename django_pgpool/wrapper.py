@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from django.utils.asyncio import async_unsafe
 
 from . import registry
-from .drivers.psycopg2 import make_green
+from .drivers.psycopg2 import is_libpq_parameter
 from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
-from .options import OWN_OPTIONS, libpq_seconds
+from .drivers.waiting import make_green
+from .options import OWN_OPTIONS, libpq_seconds, parse
+from .owners import Hold
 from .patching import check_patching
-from .pool import Pool, Slot
+from .pool import Pool
 
 if TYPE_CHECKING:
     from django.db.backends.postgresql.base import DatabaseWrapper as Base
@@ -27,10 +29,8 @@ class PooledMixin(Base):
     Names that Django owns are left alone: ``pool``, ``OPTIONS["pool"]``, ``_connection_pools``.
     """
 
-    _slot: Slot | None = None
-    """The slot this wrapper holds, of ``_slot_pool``; ``connection`` is its connection."""
-    _slot_pool: Pool[Any]
-    _lease = 0
+    _hold: Hold | None = None
+    """What this wrapper holds: ``connection`` is the connection of that slot."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_patching()
@@ -45,6 +45,8 @@ class PooledMixin(Base):
     # ---- taking a connection
 
     def get_connection_params(self) -> dict[str, Any]:
+        if self.settings_dict["OPTIONS"].get("pool"):
+            parse(self.alias, self.settings_dict, is_libpq_parameter)  # says what to do instead
         params = super().get_connection_params()
         for name in OWN_OPTIONS:
             params.pop(name, None)
@@ -58,38 +60,48 @@ class PooledMixin(Base):
         if entry is None:
             make_green()
             return super().get_new_connection(conn_params)
-        self._release()  # a connection that was taken off the wrapper without close()
+        hold = self._hold
+        if hold is None:
+            hold = self._hold = Hold(self)
+        else:
+            self._release()  # a connection that was taken off the wrapper without close()
         slot = entry.pool.acquire()
-        self._slot, self._lease, self._slot_pool = slot, slot.lease, entry.pool
-        self.isolation_level = entry.opener.isolation_level  # type: ignore[has-type]
+        hold.take(entry.pool, slot)
+        self.isolation_level = entry.isolation_level
         return slot.connection
 
-    def open_connection(self) -> Any:
-        """Open and configure a connection that is not this wrapper's: what Django does on each
-        connect() and is the same each time, done once. For the pool."""
+    def open_connection(self) -> TrackedConnection:
+        """For the pool, called on a wrapper that nobody else uses: open a connection and do what
+        Django does on each connect() though it is the same each time."""
+        make_green()
         params = self.get_connection_params()
         params["connection_factory"] = tracking(
             params.get("connection_factory", TrackedConnection), TrackedConnection
         )
         params["cursor_factory"] = tracking(params["cursor_factory"], TrackingCursor)
-        connection = super().get_new_connection(params)
+        connection: TrackedConnection = super().get_new_connection(params)
         try:
+            self.connection = connection  # Django composes SQL through it
             connection.autocommit = True
             self._configure_connection(connection)
+            connection.restore = self._restore_sql(connection)
         except BaseException:
             connection.close()
             raise
+        finally:
+            self.connection = None
         return connection
 
-    def restore_connection(self, connection: Any) -> None:
-        """Take a connection that is not this wrapper's back to the state open_connection() left it
-        in, in one round trip (and another for ``assume_role``). For the pool."""
+    def _restore_sql(self, connection: TrackedConnection) -> str:
+        """What takes the session back to this state, whatever was done to it, in one round trip."""
+        statements = [RESET]
         with connection.cursor() as cursor:
             if self.timezone_name:
-                cursor.execute(f"{RESET}; {self.ops.set_time_zone_sql()}", [self.timezone_name])
-            else:
-                cursor.execute(RESET)
-        self._configure_connection(connection)
+                sql = cursor.mogrify(self.ops.set_time_zone_sql(), [self.timezone_name])
+                statements.append(sql.decode())
+        if role := self.settings_dict["OPTIONS"].get("assume_role"):
+            statements.append(self.ops.compose_sql("SET ROLE %s", [role]))
+        return "; ".join(statements)
 
     @async_unsafe
     def connect(self) -> None:
@@ -97,14 +109,14 @@ class PooledMixin(Base):
             super().connect()
         except BaseException:
             # Killed or failed after the acquire: no half-initialized connection may stay.
-            slot, self._slot = self._slot, None
-            if slot is not None:
+            hold = self._hold
+            if hold is not None and hold.pool is not None and (slot := hold.let_go()) is not None:
                 self.connection = None
-                self._slot_pool.evict(slot, self._lease)
+                hold.pool.evict(slot, hold.lease)
             raise
 
     def _configure_connection(self, connection: Any) -> bool:
-        if self._slot is not None:
+        if self._holds_slot:
             return False  # done once, when it was opened
         return bool(super()._configure_connection(connection))  # type: ignore[misc]  # stubs lack it
 
@@ -116,7 +128,7 @@ class PooledMixin(Base):
         if (
             connection is not None
             and connection.closed
-            and self._slot is not None
+            and self._holds_slot
             and self.autocommit
             and not self.in_atomic_block
         ):
@@ -141,17 +153,20 @@ class PooledMixin(Base):
     # ---- giving it back
 
     def _close(self) -> None:
-        if self._slot is None:
+        if not self._holds_slot:
             super()._close()  # type: ignore[misc]  # stubs lack it
         else:
             self._release()
 
     def _release(self) -> None:
-        slot, self._slot = self._slot, None
-        if slot is None:
-            return
-        self.connection = None
-        self._slot_pool.release(slot, self._lease)
+        hold = self._hold
+        if hold is not None and hold.pool is not None and (slot := hold.let_go()) is not None:
+            self.connection = None
+            hold.pool.release(slot, hold.lease)
+
+    @property
+    def _holds_slot(self) -> bool:
+        return self._hold is not None and self._hold.slot is not None
 
     # ---- databases that come and go (tests)
 
@@ -159,7 +174,6 @@ class PooledMixin(Base):
         """Close the pools of this alias, and of others on the same database: Django is about to
         drop or copy it, or has changed the time zone."""
         registry.close_pools(self)
-        super().close_pool()
 
     @contextmanager
     def _nodb_cursor(self) -> Iterator[Any]:

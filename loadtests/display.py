@@ -100,12 +100,10 @@ class PlainDisplay:
 
     def show(self, frame: Frame) -> None:
         """A line, if the last one is a second old."""
-        if frame.elapsed < self._next:
+        pool = frame.sample
+        if pool is None or frame.elapsed < self._next:
             return
         self._next = int(frame.elapsed) + 1
-        pool = frame.sample
-        if pool is None:
-            return
         self._line(
             f"{frame.elapsed:3.0f}s {frame.phase:<8} size {pool.size:2} in use {pool.in_use:2} "
             f"idle {pool.idle:2} opening {pool.opening:2} waiting {pool.waiting:3} "

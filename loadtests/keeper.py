@@ -46,18 +46,17 @@ def processes(directory: str, programs: set[str]) -> list[psutil.Process]:
 
 
 def end_processes(directory: str, programs: set[str]) -> None:
-    """SIGQUIT is the immediate, orderly end for PostgreSQL and gunicorn alike."""
+    """SIGQUIT is the immediate, orderly end for PostgreSQL and gunicorn alike.
+
+    It is sent again and again: a worker that has just been forked may lose the first one.
+    """
     for signum in (signal.SIGQUIT, signal.SIGKILL):
         deadline = time.monotonic() + PATIENCE
-        signalled: set[psutil.Process] = set()
-        while running := processes(directory, programs):
-            for process in set(running) - signalled:  # also those started in the meantime
+        while time.monotonic() < deadline and (running := processes(directory, programs)):
+            for process in running:
                 with suppress(psutil.Error):
                     process.send_signal(signum)
-            signalled.update(running)
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.02)
+            time.sleep(0.05)
 
 
 def remove(directory: str) -> None:

@@ -40,10 +40,10 @@ class SiteProcess:
     def __enter__(self) -> Self:
         if find_spec("gunicorn") is None:
             raise LoadTestError("gunicorn is missing: pip install 'django_pgpool[loadtests]'")
-        self._migrate()
         self._directory = ThrowAwayDirectory("gunicorn")
         try:
             self._start()
+            self._migrate()  # while gunicorn loads the site
             self._wait_until_up()
         except BaseException:
             self._directory.remove()

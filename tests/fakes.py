@@ -91,7 +91,6 @@ class FakeDriver:
         self.closed: list[FakeConnection] = []
         self.calls: Counter[str] = Counter()
         self.open_moments: list[float] = []
-        self.dirty: list[bool] = []
         self.faults: list[str] = []
         self.pending: list[Step] = []
         self.clock: Callable[[], float] = time.monotonic
@@ -172,8 +171,7 @@ class FakeDriver:
     def ping(self, connection: FakeConnection) -> bool:
         return self._take(self._outcome("ping"), "ping", connection) is not False
 
-    def reset(self, connection: FakeConnection, dirty: bool) -> Reason | None:
-        self.dirty.append(dirty)
+    def reset(self, connection: FakeConnection) -> Reason | None:
         reason: Reason | None = self._take(self._outcome("reset"), "reset", connection)
         return reason
 

@@ -11,7 +11,6 @@ from typing import Any
 import psycopg2
 from gevent import Timeout
 from gevent.monkey import get_original
-from psycogreen.gevent import patch_psycopg
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
@@ -21,10 +20,12 @@ from psycopg2.extensions import (
 )
 
 from ..pool.events import Reason
-from ..pool.runtime import gevent_has_patched
 from .session import TrackedConnection
+from .waiting import farewell
 
 _poll = get_original("select", "poll")
+FAREWELL = 1.0
+"""Seconds to wait for the server to end a session that was closed: so long it counts."""
 _IDLE = TRANSACTION_STATUS_IDLE
 _IN_TRANSACTION = (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
@@ -49,12 +50,6 @@ _TRANSIENT = (
 language (lc_messages) such a failure counts as lasting: a waiter gets it sooner, no more."""
 
 
-def make_green() -> None:
-    """Let psycopg2 wait through gevent, if gevent has patched this process and nobody has yet."""
-    if get_wait_callback() is None and gevent_has_patched():
-        patch_psycopg()
-
-
 def is_libpq_parameter(name: str) -> bool:
     """Ask libpq itself."""
     if name in ("dsn", "async", "async_"):
@@ -70,25 +65,27 @@ def is_libpq_parameter(name: str) -> bool:
 
 class Psycopg2Driver:
     """``connect`` opens a connection and configures it: in autocommit mode, with all that is the
-    same for every holder. ``restore`` takes one back to that state by SQL, whatever was done to
-    the session. ``reset``: when to do so; "auto" where a holder may have left something behind,
-    "always", "never". ``connect_timeout``: seconds for the opening, and for any other answer this
-    driver waits for; without gevent libpq's own connect_timeout must do.
+    same for every holder. ``reset``: when what a holder may have left in the session is undone:
+    "auto" where there may be something, "always", "never". ``connect_timeout``: seconds for the
+    opening, and for any other answer this driver waits for; without gevent libpq's own must do.
+    ``read_timeout`` and ``cancel_timeout``: see TrackedConnection.
     """
 
     def __init__(
         self,
         connect: Callable[[], TrackedConnection],
-        restore: Callable[[TrackedConnection], None],
         *,
         reset: str = "auto",
         connect_timeout: float = 5.0,
+        read_timeout: float | None = None,
+        cancel_timeout: float | None = 1.0,
     ) -> None:
         self._connect = connect
-        self._restore = restore
         self._always = reset == "always"
         self._never = reset == "never"
         self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._cancel_timeout = cancel_timeout
         self._settings: tuple[Any, ...] = ()
         """What a holder may change on the client's side; the same for all connections."""
 
@@ -96,6 +93,8 @@ class Psycopg2Driver:
         with self._bounded("opening a connection"):
             connection = self._connect()
         connection.left_state = False
+        connection.read_timeout = self._read_timeout
+        connection.cancel_timeout = self._cancel_timeout
         settings = _settings_of(connection)
         self._settings = tuple(dict(v) if isinstance(v, dict) else v for v in settings)
         return connection
@@ -146,12 +145,12 @@ class Psycopg2Driver:
         connection.notices.clear()
         connection.notifies.clear()
         if dirty:
-            self._restore(connection)
+            with connection.cursor() as cursor:
+                cursor.execute(connection.restore)
         connection.left_state = False
 
-    def close(self, connection: TrackedConnection) -> None:
-        with suppress(psycopg2.Error):
-            connection.close()
+    def close(self, connection: TrackedConnection) -> Callable[[], None] | None:
+        return farewell(connection, FAREWELL)
 
     def is_transient(self, error: BaseException) -> bool:
         if not isinstance(error, psycopg2.OperationalError):

@@ -82,9 +82,16 @@ _leaves_state_cached = lru_cache(maxsize=2048)(_leaves_state)
 
 
 class TrackedConnection(Connection):
-    """``left_state``: whether this holder may have left something in the session."""
-
     left_state = False
+    """Whether this holder may have left something in the session."""
+    restore = RESET
+    """The SQL that takes the session back to the state it was configured in."""
+    read_timeout: float | None = None
+    """Seconds of silence from the server within a statement after which the wait callback fails."""
+    cancel_timeout: float | None = 1.0
+    """Seconds an interrupted statement's cancelling may take; None: it is not cancelled."""
+    farewell: int | None = None
+    """A second descriptor of the socket, kept of a connection that psycopg2 closes by itself."""
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         cursor = super().cursor(*args, **kwargs)

@@ -15,6 +15,7 @@ have decided is done after them. Whoever runs here may be killed wherever it can
 from __future__ import annotations
 
 import copy
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -67,8 +68,21 @@ class Capacity(Generic[C]):
         self._clock = clock
         self._random = random
         self._growth = Growth(random)
-        self._lock = allocate_lock()
-        self._reaper = Reaper(runtime, self._lock, clock, self._reap, self._next_due)
+        self._begin(allocate_lock())
+
+        self._acquires = 0
+        self._openings = 0
+        self._open_failures = 0
+        self._open_seconds = 0.0
+        self._use_seconds = 0.0
+        self._wait_seconds = 0.0
+        self._wait_seconds_max = 0.0
+        self._evictions = dict.fromkeys(Reason, 0)
+
+    def _begin(self, lock: threading.Lock) -> None:
+        """An empty pool; also in a forked child, where what there was is the parent's."""
+        self._lock = lock
+        self._reaper = Reaper(self._runtime, lock, self._clock, self._reap, self._next_due)
 
         self._slots: set[Slot] = set()
         """Every slot there is, in whatever state."""
@@ -84,15 +98,8 @@ class Capacity(Generic[C]):
         self._closed = False
         self._told_size = 0
         """The size that observers know of."""
-
-        self._acquires = 0
-        self._openings = 0
-        self._open_failures = 0
-        self._open_seconds = 0.0
-        self._use_seconds = 0.0
-        self._wait_seconds = 0.0
-        self._wait_seconds_max = 0.0
-        self._evictions = dict.fromkeys(Reason, 0)
+        self._shrinking = False
+        """Whether the reaper has closed something since it was told."""
 
     @property
     def _in_use(self) -> int:
@@ -118,7 +125,7 @@ class Capacity(Generic[C]):
             growth.started(now)
         failed = []
         if waiting and not in_use and not self._opening and growth.hopeless(now):
-            failed = [self._fail_oldest(now) for _ in range(waiting)]
+            failed = [self._fail_oldest(now, growth.error) for _ in range(waiting)]
         return Errands(slots, failed, self._look_again_at(now))
 
     def _look_again_at(self, now: float) -> float:
@@ -138,11 +145,10 @@ class Capacity(Generic[C]):
         self._opening += 1
         return slot
 
-    def _fail_oldest(self, now: float) -> Waiter:
-        """Fail the oldest waiter with the error of the last opening. *(locked)*"""
+    def _fail_oldest(self, now: float, error: BaseException | None) -> Waiter:
+        """Fail the oldest waiter with the error of an opening. *(locked)*"""
         waiter = self._take_oldest(now)
-        if self._growth.error is not None:
-            waiter.error = _fresh(self._growth.error)
+        waiter.error = _fresh(error)
         return waiter
 
     def _take_oldest(self, now: float) -> Waiter:
@@ -186,10 +192,12 @@ class Capacity(Generic[C]):
             slot.connection = self._driver.open()
             slot.readable = self._driver.probe(slot.connection)
         except BaseException as error:
-            if slot.connection is not None:
-                with suppress(Exception):
-                    self._driver.close(slot.connection)
-            self._opening_failed(slot, error)
+            try:
+                if slot.connection is not None:
+                    with suppress(Exception):
+                        self._driver.close(slot.connection)
+            finally:
+                self._opening_failed(slot, error)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
         else:
@@ -254,7 +262,7 @@ class Capacity(Generic[C]):
                 # there a moment ago.
                 hope = transient and (self._in_use or self._opening or self._growth.worked)
                 if self._queue.length and not hope:
-                    failed = self._fail_oldest(now)
+                    failed = self._fail_oldest(now, error)
             errands = self._decide(now)
         if failed is not None:
             failed.parker.wake()
@@ -305,20 +313,51 @@ class Capacity(Generic[C]):
         self._closing += 1
 
     def _close(self, slot: Slot, reason: Reason) -> None:
-        """Close a slot in state CLOSING. It counts until its connection is really closed."""
+        """Close a slot in state CLOSING. It counts until its session has ended at the server, too;
+        whoever closes it does not wait for that."""
+        farewell = None
         try:
             with suppress(Exception):  # whatever it was: the connection is gone
-                self._driver.close(slot.connection)
+                farewell = self._driver.close(slot.connection)
         finally:
             slot.connection = None
-            with self._lock:
-                self._slots.discard(slot)
-                self._closing -= 1
-                self._evictions[reason] += 1
-                errands = self._decide(self._clock())
-            self._carry_out(errands)
+            if farewell is None:
+                self._closed_at_last(slot, reason)
+            else:
+                self._spawn_farewell(slot, reason, farewell)
+
+    def _spawn_farewell(self, slot: Slot, reason: Reason, farewell: Callable[[], object]) -> None:
+        def work() -> None:
+            try:
+                with suppress(Exception):
+                    farewell()
+            finally:
+                self._closed_at_last(slot, reason)
+
+        def ended() -> None:  # in the hub: accounts for one that was killed before it began
+            self._account_closed(slot, reason)
+
+        try:
+            self._runtime.spawn(work, ended)
+        except RuntimeError:  # no thread to be had, as at the interpreter's exit
+            work()
+
+    def _closed_at_last(self, slot: Slot, reason: Reason) -> None:
+        self._account_closed(slot, reason)
         age = self._clock() - slot.created_at
         self._tell("connection_closed", Level.DEBUG, age, reason=str(reason))
+        self._tell_shrinkage()
+
+    def _account_closed(self, slot: Slot, reason: Reason) -> None:
+        """Never switches; a second time it does nothing."""
+        with self._lock:
+            if slot not in self._slots:
+                return
+            self._slots.discard(slot)
+            self._closing -= 1
+            self._evictions[reason] += 1
+            errands = self._decide(self._clock())
+        self._carry_out(errands)
 
     # ---- reaping
 
@@ -343,7 +382,6 @@ class Capacity(Generic[C]):
                 reason = slot.doom or (Reason.EXPIRED if now >= slot.expires_at else Reason.IDLE)
             self._close(slot, reason)
         self._carry_out(errands)
-        self._tell_shrinkage()
 
     def _take_due(self, now: float) -> Slot | None:
         """Move an idle slot that is due to CLOSING. *(locked)*"""
@@ -355,6 +393,7 @@ class Capacity(Generic[C]):
         if due is not None:
             self._idle.remove(due)
             self._start_closing(due)
+            self._shrinking = True
         return due
 
     def _idle_until(self, slot: Slot) -> float:
@@ -410,9 +449,12 @@ class Capacity(Generic[C]):
         self._tell("pool_grew", Level.INFO, grew_from=before, grew_to=size)
 
     def _tell_shrinkage(self) -> None:
-        """One event per pass of the reaper."""
+        """One event per pass of the reaper: when all that it closed is gone."""
         with self._lock:
             before, size = self._told_size, len(self._slots)
+            if self._closing or not self._shrinking:
+                return
+            self._shrinking = False
             if size >= before:
                 return
             self._told_size = size
@@ -433,8 +475,10 @@ def _forget_frames(error: BaseException | None) -> None:
         error = error.__cause__
 
 
-def _fresh(error: BaseException) -> BaseException:
+def _fresh(error: BaseException | None) -> BaseException:
     """A copy to raise: one exception raised by several callers would mix up their tracebacks."""
+    if error is None:
+        raise AssertionError("waiters fail for a reason")
     try:
         return copy.copy(error)
     except Exception:  # noqa: BLE001  whatever its class does when it is copied

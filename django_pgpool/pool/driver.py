@@ -29,8 +29,9 @@ class Driver(Protocol[C]):
         round trip where nothing is to be done.
         """
 
-    def close(self, connection: C) -> None:
-        """End the session, without waiting for the server."""
+    def close(self, connection: C) -> Callable[[], object] | None:
+        """End the session, without waiting for the server. Returns what waits, bounded in time,
+        until the server has ended it, too; None where there is nothing to wait for."""
 
     def is_transient(self, error: BaseException) -> bool:
         """Whether a failed opening is likely to succeed soon: server full, starting, restarting."""

@@ -72,6 +72,7 @@ class Pool(Capacity[C]):
         self._exhausted = 0
         self._rejected = 0
         self._abandoned = 0
+        self._reclaimed = 0
 
     # ---- what callers do
 
@@ -153,6 +154,13 @@ class Pool(Capacity[C]):
         """Give a connection back that must not be used again. RuntimeError: as ``release``."""
         self._evict(slot, lease, reason)
 
+    def reclaim(self, slot: Slot, lease: int) -> None:
+        """Give back what a dead owner still holds, in a greenlet of its own. Never switches and
+        takes no lock: it is called by finalizers."""
+        self._runtime.spawn(
+            lambda: self._reclaim(slot, lease), lambda: self._reclaim_again(slot, lease)
+        )
+
     # ---- what operators do
 
     def drain(self) -> None:
@@ -200,10 +208,8 @@ class Pool(Capacity[C]):
     def forget(self) -> list[C]:
         """In a forked child: hand over the parent's connections, which are not ours to close."""
         connections = [slot.connection for slot in self._slots if slot.connection is not None]
-        self._lock = allocate_lock()  # somebody in the parent may have held it
+        self._begin(allocate_lock())  # somebody in the parent may have held the old one
         self._closed = True
-        self._slots.clear()
-        self._idle.clear()
         return connections
 
     @property
@@ -237,6 +243,7 @@ class Pool(Capacity[C]):
                 exhausted=self._exhausted,
                 rejected=self._rejected,
                 abandoned=self._abandoned,
+                reclaimed=self._reclaimed,
                 last_error=None if error is None else str(error),
             )
 
@@ -303,6 +310,17 @@ class Pool(Capacity[C]):
         return PoolClosed(f"Pool {self.name!r} is closed.")
 
     # ---- release
+
+    def _reclaim(self, slot: Slot, lease: int) -> None:
+        held = self._clock() - slot.acquired_at
+        self.release(slot, lease)
+        self._reclaimed += 1
+        self._tell("connection_reclaimed", Level.INFO, held)
+
+    def _reclaim_again(self, slot: Slot, lease: int) -> None:
+        """In the hub, after each reclaim: one that was killed before it began is repeated."""
+        if slot.lease == lease and slot.state is IN_USE:
+            self.reclaim(slot, lease)
 
     def _put_back(self, slot: Slot, lease: int, now: float, *, unused: bool = False) -> None:
         waiter, due, fit = None, NEVER, True

@@ -61,10 +61,12 @@ class GeventParker:
     def wake(self) -> None:
         # A HubWaiter switches only into a greenlet that still sits in its own get(): a wake that
         # arrives after the sleeper was killed is harmless.
-        loop = self._hub.loop
+        loop: Any = self._hub.loop
+        if loop is None:
+            return  # the sleeper's thread has ended
         if self._hub.thread_ident == _get_ident():
             loop.run_callback(self._waiter.switch, None)
-        elif loop is not None:  # else the sleeper's thread has ended
+        else:
             with suppress(ValueError):  # "operation on destroyed loop": it is just ending
                 loop.run_callback_threadsafe(self._waiter.switch, None)
 

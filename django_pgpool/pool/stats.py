@@ -53,5 +53,7 @@ class Snapshot:
     """Callers who got PoolExhausted at once because ``maxwaiting`` were queued already."""
     abandoned: int
     """Callers who were killed or timed out from outside while they were queued."""
+    reclaimed: int
+    """Connections given back because their greenlet or thread had ended without doing so."""
     last_error: str | None
     """Text of the last failed opening; None once an opening has succeeded."""

@@ -49,10 +49,9 @@ def test_bad_input(command_line, case):
 
 def test_a_missing_package_is_named(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "loadtests.cli")
-    monkeypatch.delitem(sys.modules, "loadtests.load")
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.setitem(sys.modules, "typer", None)
     assert entry_point() == 2
-    assert "the Python package aiohttp is missing: pip install" in capsys.readouterr().err
+    assert "the Python package typer is missing: pip install" in capsys.readouterr().err
 
 
 def test_the_list_names_the_scenarios(command_line):

@@ -26,8 +26,9 @@ def read(tmp_path):
     return json.loads(path.read_text())
 
 
-@pytest.fixture
-def server(short_tmp):
+@pytest.fixture(scope="module")
+def server():
+    """Stands for a server of the user."""
     with ThrowAwayPostgres({"max_connections": 30}) as server:
         yield server
 
@@ -49,7 +50,7 @@ def wait_for_load(process):
 
 
 def test_a_short_day(loadtests, short_tmp, tmp_path):
-    process = loadtests("day", "--scale", "0.06", "--reports", str(tmp_path))
+    process = loadtests("day", "--scale", "0.05", "--reports", str(tmp_path))
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     data = read(tmp_path)
@@ -78,11 +79,11 @@ def test_interrupted_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_p
     assert data["interrupted"]
     assert list(data["phases"]) == ["quiet"]
     assert schemas(server) == 0
-    server.stop()
+    assert_nothing_left(short_tmp)
 
 
-def test_a_dead_worker_ends_the_run(loadtests, short_tmp, tmp_path):
-    process = loadtests("--reports", str(tmp_path))
+def test_a_dead_worker_ends_the_run(loadtests, server, short_tmp, tmp_path):
+    process = loadtests("--yes", "--reports", str(tmp_path), url=server.url)
     wait_for_load(process)
     master = next(
         child
@@ -94,4 +95,5 @@ def test_a_dead_worker_ends_the_run(loadtests, short_tmp, tmp_path):
     assert process.returncode == 1
     assert "a worker of gunicorn has died" in out
     assert read(tmp_path)["failure"]
+    assert schemas(server) == 0
     assert_nothing_left(short_tmp)

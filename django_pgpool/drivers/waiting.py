@@ -1,0 +1,106 @@
+"""How psycopg2 waits under gevent: psycogreen's wait callback, and what that leaves out.
+
+A wait that is interrupted (gevent.Timeout, kill) makes psycopg2 close its end of the connection,
+but the server goes on with the statement. So the statement is cancelled first, by a request on a
+connection of its own, sent from gevent's thread pool because libpq blocks on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+
+import psycopg2
+from gevent import Timeout, get_hub
+from gevent.monkey import get_original
+from gevent.socket import wait_read
+from psycogreen.gevent import gevent_wait_callback
+from psycopg2.extensions import (
+    TRANSACTION_STATUS_ACTIVE,
+    get_wait_callback,
+    set_wait_callback,
+)
+from psycopg2.extensions import (
+    connection as Connection,  # noqa: N812  psycopg2 names it so
+)
+
+from ..pool.runtime import gevent_has_patched
+from .session import TrackedConnection
+
+_poll = get_original("select", "poll")
+_READABLE = 1  # select.POLLIN, wherever there is poll()
+
+
+def make_green() -> None:
+    """Let psycopg2 wait through gevent, if gevent has patched this process. A wait callback of the
+    site's own stays; psycogreen's is part of ours."""
+    if get_wait_callback() in (None, gevent_wait_callback) and gevent_has_patched():
+        set_wait_callback(wait)
+
+
+def wait(connection: Connection) -> None:
+    """The wait callback: until psycopg2 has what it waits for.
+
+    Raises OperationalError after ``read_timeout`` seconds of silence.
+    """
+    tracked = connection if isinstance(connection, TrackedConnection) else None
+    read_timeout = tracked.read_timeout if tracked is not None else None
+    try:
+        gevent_wait_callback(connection, read_timeout)
+    except psycopg2.Error:
+        raise
+    except BaseException as error:
+        if tracked is not None:
+            _give_up(tracked)
+        if isinstance(error, TimeoutError):
+            raise psycopg2.OperationalError(
+                f"the server sent nothing for read_timeout={read_timeout:g} s"
+            ) from None
+        raise
+
+
+def _give_up(connection: TrackedConnection) -> None:
+    """The statement under way will not be waited for. psycopg2 is about to close the connection."""
+    if connection.get_transaction_status() != TRANSACTION_STATUS_ACTIVE:
+        return  # not even connected
+    connection.farewell = os.dup(connection.fileno())
+    if connection.cancel_timeout is not None:
+        with Timeout(connection.cancel_timeout, False), suppress(psycopg2.Error):  # type: ignore[arg-type]
+            get_hub().threadpool.apply(connection.cancel)
+
+
+def farewell(connection: TrackedConnection, seconds: float) -> Callable[[], None] | None:
+    """Close a connection at once; returns what waits until the server has ended the session.
+
+    Until then the session counts at the server. The second end of the socket that this needs is
+    made before psycopg2 closes its own.
+    """
+    socket, connection.farewell = connection.farewell, None
+    if socket is None and not connection.closed:
+        socket = os.dup(connection.fileno())
+    with suppress(psycopg2.Error):
+        connection.close()
+    if socket is None:
+        return None
+    return lambda: _wait_for_end(socket, seconds)
+
+
+def _wait_for_end(socket: int, seconds: float) -> None:
+    """Until the server closes the connection, at most so many seconds."""
+    deadline = monotonic() + seconds
+    green = gevent_has_patched()
+    try:
+        with suppress(OSError):
+            while (left := deadline - monotonic()) > 0:
+                if green:
+                    wait_read(socket, timeout=left)  # TimeoutError is an OSError
+                else:
+                    poller = _poll()
+                    poller.register(socket, _READABLE)
+                    poller.poll(left * 1000)
+                if not os.read(socket, 65536):
+                    return
+    finally:
+        os.close(socket)

@@ -1,0 +1,125 @@
+"""The command line: ``python -m loadtests.bench``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..errors import LoadTestError
+from ..interrupts import Interrupts
+from . import files
+from .bench import BenchFailed, run
+from .catalogue import SUBJECTS
+from .facts import machine
+from .progress import Bar
+from .result import Result
+from .rows import rows as rows_of
+from .tables import markdown as as_markdown
+from .tables import show
+
+PROGRAM = "python -m loadtests.bench"
+ROUNDS, SECONDS = 15, 0.5
+QUICK_ROUNDS, QUICK_SECONDS = 5, 0.2
+"""Rounds, and the seconds each subject gets in one."""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def bench(
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help=f"Rounds; {ROUNDS}, or {QUICK_ROUNDS} if quick.",
+            show_default=False,
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few and short rounds.")] = False,
+    no_peers: Annotated[
+        bool, typer.Option("--no-peers", help="Install nothing, leave other pools out.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
+    ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")
+    ] = None,
+) -> None:
+    """What acquiring and releasing a connection costs: the pool alone, contended, and under Django
+    beside stock Django and other pools.
+
+    Runs on a PostgreSQL of its own, or on the server of DATABASE_URL if that is set (connections
+    only, nothing is written there). The other pools are installed with pip in environments of
+    their own, which are removed at the end.
+    """
+    if json_file is not None and json_file == markdown_file:
+        raise LoadTestError("--json and --markdown name the same file")
+    wanted = {json_file: _as_json, markdown_file: as_markdown}
+    outputs = {path: make for path, make in wanted.items() if path is not None}
+    for path in outputs:
+        files.check(path)
+    count = rounds or (QUICK_ROUNDS if quick else ROUNDS)
+    result = _measured(count, QUICK_SECONDS if quick else SECONDS, peers=not no_peers)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120  # nothing to fit into
+    show(console, result)
+    for path, make in outputs.items():
+        files.write(path, make(result))
+
+
+def _measured(rounds: int, seconds: float, *, peers: bool) -> Result:
+    subjects = [subject for subject in SUBJECTS if peers or not subject.peer]
+    began, about = datetime.now(UTC), machine()
+    url = os.environ.get("DATABASE_URL") or None
+    with Interrupts() as interrupts:
+        try:
+            with Bar(rounds, len(subjects)) as bar:
+                outcome = run(subjects, rounds, seconds, url, bar)
+        except KeyboardInterrupt:
+            print("interrupted: there is no result", file=sys.stderr)
+            # What a shell reports of a program that a signal has ended.
+            raise typer.Exit(128 + (interrupts.signum or 0)) from None
+    found = rows_of(subjects, outcome.series, outcome.missing)
+    command = f"{PROGRAM} {' '.join(_options(rounds, seconds, peers=peers))}"
+    return Result(began, command, rounds, seconds, about, outcome, found)
+
+
+def _options(rounds: int, seconds: float, *, peers: bool) -> list[str]:
+    """Those that repeat the run; without files, which are local."""
+    options = ["--quick"] if seconds == QUICK_SECONDS else []
+    options += ["--rounds", str(rounds)]
+    return options if peers else [*options, "--no-peers"]
+
+
+def _as_json(result: Result) -> str:
+    return json.dumps(result.data(), indent=1) + "\n"
+
+
+def main() -> int:
+    """Run the command line; what the user can mend takes one line and exit code 2."""
+    try:
+        return app(sys.argv[1:], PROGRAM, standalone_mode=False) or 0
+    except typer.TyperException as error:
+        _complain(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help")
+    except BenchFailed as error:
+        _complain(str(error))
+        return 1
+    except LoadTestError as error:
+        _complain(str(error))
+    except typer.Abort:
+        return 130
+    return 2
+
+
+def _complain(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)

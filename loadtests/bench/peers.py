@@ -1,0 +1,76 @@
+"""Environments of their own for the peers, removed at the end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..throwaway import ThrowAwayDirectory
+
+SHARED = ("Django", "gevent", "greenlet", "psycogreen", "psycopg2-binary")
+"""What a peer uses in the version that is installed here, if it uses it."""
+ALWAYS = ("Django", "gevent", "greenlet")
+PATIENCE = 300.0
+"""Seconds that an installation may take."""
+PIP = ("--quiet", "--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "15")
+
+
+class NotInstalled(Exception):
+    """A peer could not be installed. The message says nothing about this machine."""
+
+
+@contextmanager
+def environment(requirements: tuple[str, ...]) -> Iterator[Path]:
+    """The Python of a new virtual environment with ``requirements``. Raises NotInstalled."""
+    directory = ThrowAwayDirectory("python", Path(sys.executable).name)
+    try:
+        python = directory.path / "bin" / "python"
+        _run(sys.executable, "-m", "venv", str(directory.path))
+        _run(str(python), "-m", "pip", "install", *PIP, *pinned(requirements))
+        yield python
+    finally:
+        directory.remove()  # and ends what still runs there
+
+
+def pinned(requirements: tuple[str, ...]) -> list[str]:
+    """``requirements`` with Django, gevent and the driver as they are here."""
+    names = dict.fromkeys([*requirements, *ALWAYS])
+    return [
+        f"{name}=={_version(name)}" if name in SHARED and _version(name) else name for name in names
+    ]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _run(*command: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=PATIENCE,
+            start_new_session=True,  # Ctrl-C is for the parent
+        )
+    except subprocess.TimeoutExpired:
+        raise NotInstalled(f"not installed within {PATIENCE:.0f} s") from None
+    if done.returncode != 0:
+        raise NotInstalled(reason(done.stderr))
+
+
+def reason(text: str) -> str:
+    """Why pip failed, in its words if they name no path and no host."""
+    errors = [line.removeprefix("ERROR: ") for line in text.splitlines() if line[:6] == "ERROR:"]
+    plain = [line for line in errors if "/" not in line]
+    return f"pip: {plain[-1]}" if plain else "pip could not install it"

@@ -1,0 +1,79 @@
+"""The pytest process runs under gevent, patched before anything of Django is imported.
+
+The PostgreSQL server and the database are made when the first test asks for them.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+sys.path[:0] = [path for path in (str(TESTS), str(TESTS.parent)) if path not in sys.path]
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+
+import django
+
+django.setup()
+
+import structlog
+from django.db import connections
+from support.aliases import Alias, Aliases
+from support.server import URL_VARIABLE, Server, test_server
+
+import settings
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server, with a database of our own in it that has the tables of ``shop``."""
+    from shop.models import Item
+
+    with test_server() as server:
+        os.environ[URL_VARIABLE] = server.dsn
+        connections.databases["default"].update(settings.database(server.dsn))
+        default = connections["default"]
+        with default.schema_editor() as editor:
+            editor.create_model(Item)
+        default.close()
+        default.close_pool()
+        yield server
+
+
+@pytest.fixture
+def make_alias(server: Server) -> Iterator[Aliases]:
+    """``make_alias(maxsize=1)`` is an Alias of its own; at the end the server must see all of its
+    sessions end."""
+    aliases = Aliases(server)
+    try:
+        yield aliases
+    finally:
+        aliases.remove()
+        server.execute("TRUNCATE shop_item")
+
+
+@pytest.fixture
+def alias(make_alias: Aliases) -> Alias:
+    """An alias with a pool of one."""
+    return make_alias(maxsize=1, maxwait=5.0)
+
+
+@pytest.fixture
+def events() -> Iterator[list[dict[str, Any]]]:
+    """What the pools report, with structlog configured as a site does it."""
+    records: list[dict[str, Any]] = []
+
+    def collect(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        records.append({**event, "level": method})
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[collect])
+    yield records
+    structlog.reset_defaults()

@@ -1,0 +1,287 @@
+"""The micro-benchmark: its arithmetic, its processes, and a short run from start to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+import gevent
+import psutil
+import pytest
+
+from loadtests.bench import bench, peers
+from loadtests.bench.catalogue import OWN, SUBJECTS, Metric, Subject
+from loadtests.bench.cli import main
+from loadtests.bench.measures.contended import crowd, variation
+from loadtests.bench.measures.loops import Loop
+from loadtests.bench.process import Worker, WorkerFailed
+from loadtests.bench.rows import ratio_of, rows
+from loadtests.bench.tables import digits
+
+ROOT = Path(__file__).parents[2]
+HOURGLASS = Subject(
+    name="hourglass",
+    section="time",
+    measure="alone",
+    metrics=(
+        Metric("floor", "floor"),
+        Metric("pair", "pair", base="hourglass.floor", at_most=5, ratio_at_most=2),
+    ),
+    settings="as it comes",
+)
+PEER = Subject("peer", "time", "alone", HOURGLASS.metrics[:1], "its own", requirements=("peer",))
+
+
+# ---- arithmetic
+
+
+def test_a_ratio_is_taken_within_each_round():
+    assert ratio_of([2, 40, 6], [1, 10, 2]) == 3  # rounds of 2, 4 and 3
+
+
+def test_a_row_has_median_spread_ratio_and_targets():
+    series = {"hourglass.floor": [1.0, 4.0, 2.0], "hourglass.pair": [3.0, 9.0, 5.0]}
+    floor, pair = rows([HOURGLASS], series, {})
+    assert (floor.median, floor.ratio, floor.targets) == (2, None, ())
+    assert (pair.median, pair.least, pair.most, pair.rounds) == (5, 3, 9, (3, 9, 5))
+    assert pair.ratio == 2.5
+    assert [(target.text, target.met) for target in pair.targets] == [
+        ("<= 5 us", True),
+        ("<= 2x floor", False),
+    ]
+
+
+def test_what_was_not_measured_has_a_row_that_says_why():
+    (row,) = rows([PEER], {}, {"peer": "no network"})
+    assert (row.median, row.missing) == (None, "no network")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.19404, "0.194"), (9.386, "9.39"), (159.2, "159"), (2477.4, "2477"), (1.0, "1.00")],
+)
+def test_digits(number, text):
+    assert digits(number) == text
+
+
+def test_every_ratio_is_to_a_series_that_is_there_without_peers():
+    own = [subject for subject in SUBJECTS if not subject.peer]
+    there = {subject.series(metric) for subject in own for metric in subject.metrics}
+    bases = {metric.base for subject in SUBJECTS for metric in subject.metrics}
+    assert bases - {None} <= there
+
+
+# ---- measuring
+
+
+def test_variation_is_that_of_the_whole_crowd():
+    assert variation([5, 5, 5]) == 0
+    assert variation([2, 4, 4, 4, 5, 5, 7, 9]) == pytest.approx(2 / 5)
+
+
+def test_a_crowd_counts_every_operation():
+    done = []
+
+    def operation():
+        done.append(None)
+        gevent.sleep(0)
+
+    cpu, spread = crowd(operation, 0.05, greenlets=7)
+    assert cpu * len(done) / 1e6 <= 1  # microseconds each: what was used in all
+    assert spread < 0.02
+
+
+def test_a_crowd_passes_an_error_on():
+    def operation():
+        gevent.sleep(0)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        crowd(operation, 0.01, greenlets=2)
+
+
+def test_a_loop_tells_microseconds():
+    loop = Loop("sleep(0.002)", {"sleep": sleep})
+    loop.warm_up()
+    assert 2000 <= loop.microseconds(0.02) < 20_000
+
+
+# ---- processes
+
+
+def test_a_worker_measures_and_is_gone():
+    with Worker("alone", {}) as worker:
+        process = psutil.Process(worker._process.pid)
+        numbers = worker.measure(0.02)
+    assert 0 < numbers["floor"] < numbers["pair"]
+    assert not process.is_running()
+
+
+def test_a_worker_that_cannot_measure_says_why():
+    database = {"ENGINE": "no.such.engine", "NAME": "n"}
+    arguments = {"database": database, "end": "close", "green": False}
+    with (
+        pytest.raises(WorkerFailed, match=r"no\.such\.engine") as caught,
+        Worker("django_pair", arguments),
+    ):
+        pass
+    assert caught.value.kind == "ImproperlyConfigured"
+
+
+def test_a_worker_that_dies_is_noticed():
+    with Worker("alone", {}) as worker:
+        worker._process.kill()
+        with pytest.raises(WorkerFailed, match="ended with code -9"):
+            worker.measure(0.02)
+
+
+# ---- peers
+
+
+def test_a_peer_gets_django_and_the_driver_in_the_versions_used_here():
+    wanted = peers.pinned(("some-pool", "psycopg2-binary"))
+    assert wanted[0] == "some-pool"
+    assert [name.partition("==")[0] for name in wanted[1:3]] == ["psycopg2-binary", "Django"]
+    assert all("==" in name for name in wanted[1:])
+
+
+def test_why_pip_failed_without_paths_and_hosts():
+    text = "WARNING: x\nERROR: No such thing\nERROR: see https://host/x\n"
+    assert peers.reason(text) == "pip: No such thing"
+    assert peers.reason("ERROR: /home/x") == "pip could not install it"
+
+
+class Silence:
+    def tell(self, what):
+        pass
+
+    def round(self, number, name):
+        pass
+
+
+@pytest.fixture
+def without_server(monkeypatch):
+    monkeypatch.setattr(bench, "_version", lambda url: "18")
+    return "postgresql://nowhere/n"
+
+
+def test_a_peer_that_cannot_be_installed_is_left_out(monkeypatch, without_server):
+    @contextmanager
+    def environment(requirements):
+        raise peers.NotInstalled("pip: no network")
+        yield
+
+    monkeypatch.setattr(bench, "environment", environment)
+    outcome = bench.run([HOURGLASS, PEER], 2, 0.01, without_server, Silence())
+    assert outcome.missing == {"peer": "pip: no network"}
+    assert {name: len(numbers) for name, numbers in outcome.series.items()} == {
+        "hourglass.floor": 2,
+        "hourglass.pair": 2,
+    }
+
+
+def test_a_peer_that_fails_is_left_out(monkeypatch, without_server):
+    @contextmanager
+    def environment(requirements):
+        yield Path(sys.executable)
+
+    broken = Subject("peer", "time", "none", PEER.metrics, "its own", requirements=("peer",))
+    monkeypatch.setattr(bench, "environment", environment)
+    outcome = bench.run([broken], 1, 0.01, without_server, Silence())
+    assert (outcome.missing, outcome.series) == ({"peer": "failed: ValueError"}, {})
+
+
+def test_nothing_else_may_fail(without_server):
+    broken = Subject("own", "time", "none", (), "")
+    with pytest.raises(bench.BenchFailed, match="own could not be measured"):
+        bench.run([broken], 1, 0.01, without_server, Silence())
+
+
+# ---- the command line
+
+BAD = {
+    "no rounds": (["--rounds", "0"], None, "--rounds"),
+    "not a number": (["--rounds", "many"], None, "--rounds"),
+    "no such option": (["--quik"], None, "--quik"),
+    "no such place": (["--json", "/dev/null/x.json"], None, "/dev/null/x.json"),
+    "a directory": (["--markdown", "/"], None, "not a file"),
+    "one file for both": (["--json", "x", "--markdown", "x"], None, "same file"),
+    "not PostgreSQL": ([], "mysql://u:secret@h/n", "DATABASE_URL"),
+    "unreachable": ([], "postgresql://u:secret@127.0.0.1:1/n", "DATABASE_URL"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(case, monkeypatch, capsys):
+    arguments, url, expected = BAD[case]
+    monkeypatch.setattr("sys.argv", ["bench", *arguments])
+    monkeypatch.setenv("DATABASE_URL", url or "")
+    assert main() == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert expected in err
+    assert "secret" not in out + err
+
+
+@pytest.fixture
+def start(short_tmp):
+    """Starts the program; whatever it leaves behind in ``short_tmp`` is seen."""
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+
+    def start(*arguments):
+        return subprocess.Popen(
+            [sys.executable, "-m", "loadtests.bench", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def test_a_short_run(start, tmp_path, short_tmp):
+    as_json, as_markdown = tmp_path / "bench.json", tmp_path / "bench.md"
+    program = start(
+        "--quick", "--rounds=1", "--no-peers", "--json", as_json, "--markdown", as_markdown
+    )
+    out, err = program.communicate(timeout=60)
+    assert program.returncode == 0, err
+    data = json.loads(as_json.read_text())
+    found = {row["label"]: row for row in data["rows"]}
+    wanted = {m.label: s for s in SUBJECTS for m in s.metrics if not s.peer}
+    assert list(found) == list(wanted)
+    assert all(len(row["rounds"]) == 1 for row in found.values())
+    assert found[OWN]["ratio"] == 1
+    assert found["Django, CONN_MAX_AGE=0"]["ratio"] > 1
+    assert {"Python", "Django", "PostgreSQL"} <= set(data["versions"])
+    for text in (out, as_markdown.read_text()):
+        assert all(label in text for label in wanted)
+        assert "<= 1.5 us: " in text
+        assert str(short_tmp) not in text
+    assert list(short_tmp.iterdir()) == []
+
+
+def test_ctrl_c_ends_every_process(start, short_tmp):
+    program = start("--no-peers")
+    for line in program.stderr:
+        if line.startswith("round 1"):
+            break
+    processes = psutil.Process(program.pid).children(recursive=True)
+    program.send_signal(signal.SIGINT)
+    _, err = program.communicate(timeout=20)
+    assert (program.returncode, err) == (130, "interrupted: there is no result\n")
+    deadline = monotonic() + 2
+    while any(process.is_running() for process in processes):
+        assert monotonic() < deadline
+        sleep(0.02)
+    assert list(short_tmp.iterdir()) == []

@@ -1,0 +1,54 @@
+"""Waiting for a condition, never for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+
+
+def eventually(
+    condition: Callable[[], Any], message: str | Callable[[], str] = "", seconds: float = 15.0
+) -> Any:
+    """Wait until ``condition()`` is true and return what it returned."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            said = message() if callable(message) else message
+            raise AssertionError(f"not within {seconds:g} s: {said or condition}")
+        time.sleep(0.005)
+    return value
+
+
+@contextmanager
+def running(*functions: Callable[[], Any]) -> Any:
+    """Greenlets of these functions; those that still run at the end of the block are killed."""
+    greenlets = [gevent.spawn(function) for function in functions]
+    try:
+        yield greenlets
+    finally:
+        gevent.killall(greenlets)
+
+
+def join(greenlets: list[gevent.Greenlet], seconds: float = 30.0) -> list[Any]:
+    """Wait for all of them and return their values. An exception in one is raised here."""
+    done = gevent.joinall(greenlets, timeout=seconds, raise_error=True)
+    late = len(greenlets) - len(done)
+    assert not late, f"{late} of {len(greenlets)} greenlets have not ended within {seconds:g} s"
+    return [greenlet.value for greenlet in greenlets]
+
+
+class Elapsed:
+    """``with Elapsed() as elapsed: ...`` and then ``elapsed.seconds``."""
+
+    seconds = 0.0
+
+    def __enter__(self) -> Elapsed:
+        self._started = time.monotonic()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.seconds = time.monotonic() - self._started

@@ -1,0 +1,202 @@
+"""What the next holder of a connection finds, whatever the last one has done to it."""
+
+import pytest
+from django.db import transaction
+from psycopg2.extensions import (
+    ISOLATION_LEVEL_REPEATABLE_READ,
+    TRANSACTION_STATUS_IDLE,
+    TRANSACTION_STATUS_INERROR,
+)
+from psycopg2.extras import RealDictCursor
+from shop.models import Item
+from support.processes import DJANGO, PATCHED, run_python
+from support.waiting import eventually
+
+
+def insert(alias, name):
+    Item.objects.using(alias.name).create(name=name)
+
+
+def committed(alias):
+    return [name for (name,) in alias.server.execute("SELECT name FROM shop_item ORDER BY name")]
+
+
+def test_a_connection_is_reused(alias):
+    pids = {alias.ask("SELECT pg_backend_pid()") for _ in range(5)}
+    assert pids == alias.pids
+    assert len(pids) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda connection: connection.set_isolation_level(ISOLATION_LEVEL_REPEATABLE_READ),
+        lambda connection: setattr(connection, "isolation_level", ISOLATION_LEVEL_REPEATABLE_READ),
+        lambda connection: setattr(connection, "autocommit", False),
+        lambda connection: setattr(connection, "readonly", True),
+        lambda connection: setattr(connection, "deferrable", True),
+        lambda connection: connection.set_session(readonly=True, isolation_level="SERIALIZABLE"),
+        lambda connection: setattr(connection, "cursor_factory", RealDictCursor),
+    ],
+    ids=[
+        "set_isolation_level",
+        "isolation_level",
+        "autocommit",
+        "readonly",
+        "deferrable",
+        "set_session",
+        "cursor_factory",
+    ],
+)
+def test_what_a_holder_sets_on_the_connection_does_not_reach_the_next(alias, change):
+    def look(connection):
+        return (
+            connection.isolation_level,
+            connection.autocommit,
+            connection.readonly,
+            connection.deferrable,
+            connection.cursor_factory,
+        )
+
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        pid = alias.pid()
+        before = look(wrapper.connection)
+        change(wrapper.connection)
+        assert look(wrapper.connection) != before
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        assert look(wrapper.connection) == before
+        assert alias.pid() == pid
+        assert wrapper.get_autocommit()
+        insert(alias, "visible")
+        assert committed(alias) == ["visible"]
+        with transaction.atomic(using=alias.name):
+            assert alias.value("SHOW transaction_isolation") == "read committed"
+            assert alias.value("SHOW transaction_read_only") == "off"
+
+
+def test_an_open_transaction_is_rolled_back(alias):
+    with alias.request() as wrapper:
+        wrapper.set_autocommit(False)
+        insert(alias, "never committed")
+        pid = alias.pid()
+        assert alias.states == ["idle in transaction"]
+    eventually(lambda: alias.states == ["idle"])
+    assert committed(alias) == []
+    with alias.request() as wrapper:
+        assert alias.pid() == pid
+        assert wrapper.get_autocommit()
+        insert(alias, "visible")
+    assert committed(alias) == ["visible"]
+
+
+def test_a_failed_transaction_is_rolled_back(alias):
+    with alias.request() as wrapper:
+        wrapper.set_autocommit(False)
+        with pytest.raises(Exception, match="division by zero"):
+            alias.value("SELECT 1/0")
+        assert wrapper.connection.info.transaction_status == TRANSACTION_STATUS_INERROR
+        pid = wrapper.connection.info.backend_pid
+    with alias.request() as wrapper:
+        assert alias.pid() == pid
+        assert wrapper.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+
+
+def test_an_idle_connection_is_never_in_a_transaction_at_the_server(make_alias):
+    alias = make_alias(maxsize=5)
+    with alias.request() as wrapper:
+        wrapper.set_autocommit(False)
+        alias.value("SELECT 1")
+    with alias.request(), transaction.atomic(using=alias.name):
+        alias.value("SELECT 1")
+    with pytest.raises(ZeroDivisionError), alias.request(), transaction.atomic(using=alias.name):
+        alias.value("SELECT 1")
+        raise ZeroDivisionError
+    assert alias.states == ["idle"]
+
+
+def test_a_half_read_iterator_leaves_no_cursor_behind(alias):
+    """In autocommit mode a server-side cursor is WITH HOLD: nothing but CLOSE ends it."""
+    for number in range(50):
+        insert(alias, f"item {number}")
+    alias.close()
+    with alias.request():
+        rows = Item.objects.using(alias.name).iterator(chunk_size=5)
+        next(rows)
+        pid = alias.pid()
+        assert alias.value("SELECT count(*) FROM pg_cursors") == 1
+    with alias.request():
+        assert alias.value("SELECT count(*) FROM pg_cursors") == 0
+        assert alias.pid() == pid
+    rows.close()
+
+
+def test_an_iterator_that_ends_after_its_request_does_not_disturb_the_next_holder(alias):
+    """The generator's end closes its cursor; the connection may be somebody else's by then."""
+    for number in range(50):
+        insert(alias, f"item {number}")
+    alias.close()
+    with alias.request():
+        rows = Item.objects.using(alias.name).iterator(chunk_size=5)
+        next(rows)
+    with alias.request():
+        with transaction.atomic(using=alias.name):
+            insert(alias, "in the next request")
+            rows.close()
+            assert alias.value("SELECT 1") == 1
+    assert "in the next request" in committed(alias)
+
+
+def test_an_iterator_read_in_a_transaction_leaves_no_cursor_behind(alias):
+    insert(alias, "one")
+    insert(alias, "two")
+    with alias.request(), transaction.atomic(using=alias.name):
+        rows = Item.objects.using(alias.name).iterator(chunk_size=1)
+        next(rows)
+        rows.close()
+    assert alias.ask("SELECT count(*) FROM pg_cursors") == 0
+
+
+def test_a_connection_that_another_greenlet_uses_is_evicted_without_freezing(server):
+    """psycopg2 guards a connection with a real mutex: close() while another greenlet is in a query
+    would stop the hub for good. In a process of its own, which may be killed."""
+    done = run_python(
+        PATCHED
+        + DJANGO
+        + """
+import gevent, psycopg2
+from django_pgpool import stats
+connection.ensure_connection()
+raw = connection.connection
+
+def query():
+    try:
+        raw.cursor().execute("SELECT pg_sleep(0.5)")
+    except psycopg2.Error:
+        pass
+
+helper = gevent.spawn(query)
+while raw.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_ACTIVE:
+    gevent.sleep(0.001)
+connection.close()
+with connection.cursor() as cursor:
+    cursor.execute("SELECT 1")
+    assert cursor.connection is not raw
+connection.close()
+helper.join(10)
+print(helper.dead, stats()[0].in_use, stats()[0].evictions["dirty"])
+""",
+        PGPOOL_TEST_OPTIONS='{"maxsize": 1}',
+        seconds=15,
+    )
+    assert done.ok() == "True 0 1\n"
+
+
+def test_wrappers_that_are_dropped_without_close_give_back_at_reconnect(alias):
+    """Somebody sets connection to None by hand, as Atomic.__exit__ does."""
+    alias.wrapper.ensure_connection()
+    alias.wrapper.connection = None
+    assert alias.value("SELECT 1") == 1
+    alias.close()
+    assert alias.pool.snapshot().in_use == 0
