@@ -115,6 +115,7 @@ class Psycopg2Driver:
     def reset(self, connection: TrackedConnection) -> Reason | None:
         if connection.closed:
             return Reason.BROKEN
+        connection.lease += 1
         status = connection.get_transaction_status()
         dirty = self._always or (connection.left_state and not self._never)
         if status == _IDLE and not dirty and _settings_of(connection) == self._settings:
@@ -129,6 +130,7 @@ class Psycopg2Driver:
         return None
 
     def _clean(self, connection: TrackedConnection, dirty: bool) -> None:
+        connection.close_named_cursors()
         connection.rollback()
         (
             connection.autocommit,

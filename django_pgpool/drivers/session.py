@@ -9,9 +9,12 @@ what the option ``reset: "always"`` is for.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
+from weakref import ref
 
+from psycopg2 import Error, InterfaceError
 from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import Composable
@@ -93,11 +96,33 @@ class TrackedConnection(Connection):
     farewell: int | None = None
     """A second descriptor of the socket, kept of a connection that psycopg2 closes by itself."""
 
+    lease = 0
+    """Counts its holders: a cursor of an earlier one is dead."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._named: list[ref[Any]] = []
+
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         cursor = super().cursor(*args, **kwargs)
         if not isinstance(cursor, TrackingCursor):
             self.left_state = True  # it may do anything, unseen
+            return cursor
+        cursor.lease = self.lease
+        if cursor.name is not None:
+            # WITH HOLD it outlives everything but CLOSE, and its owner may close it much later.
+            self.left_state = True
+            self._named.append(ref(cursor))
         return cursor
+
+    def close_named_cursors(self) -> None:
+        """Those that are still open would send FETCH and CLOSE into the next holder's session."""
+        named, self._named = self._named, []
+        for reference in named:
+            cursor = reference()
+            if cursor is not None:
+                with suppress(Error):
+                    cursor.close()
 
     def reset(self) -> None:
         self.left_state = True  # RESET ALL: the time zone is no longer ours
@@ -109,6 +134,8 @@ class TrackedConnection(Connection):
 
 
 class TrackingCursor(Cursor):
+    lease = 0
+
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2 names it so
         self._watch(query)
         super().execute(query, vars)
@@ -123,14 +150,15 @@ class TrackingCursor(Cursor):
 
     def _watch(self, query: Any) -> None:
         connection = self._connection()
+        if self.lease != connection.lease:
+            raise InterfaceError("cursor already closed: its connection was given back to the pool")
         if connection.left_state:
             return
         if isinstance(query, Composable):
             query = query.as_string(connection)
         elif isinstance(query, bytes):
             query = query.decode(errors="replace")
-        # A named cursor WITH HOLD outlives everything but CLOSE.
-        if (self.name is not None and self.withhold) or leaves_state(query):
+        if leaves_state(query):
             connection.left_state = True
 
     def _connection(self) -> Any:

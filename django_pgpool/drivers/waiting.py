@@ -10,26 +10,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
+from socket import SHUT_RDWR
+from time import monotonic, sleep
 
 import psycopg2
 from gevent import Timeout, get_hub
 from gevent.monkey import get_original
 from gevent.socket import wait_read
 from psycogreen.gevent import gevent_wait_callback
-from psycopg2.extensions import (
-    TRANSACTION_STATUS_ACTIVE,
-    get_wait_callback,
-    set_wait_callback,
-)
-from psycopg2.extensions import (
-    connection as Connection,  # noqa: N812  psycopg2 names it so
-)
+from psycopg2.extensions import TRANSACTION_STATUS_ACTIVE, get_wait_callback, set_wait_callback
+from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
 
 from ..pool.runtime import gevent_has_patched
 from .session import TrackedConnection
 
 _poll = get_original("select", "poll")
+_Socket = get_original("socket", "socket")
+_LOOK_EVERY = 0.01
 _READABLE = 1  # select.POLLIN, wherever there is poll()
 
 
@@ -66,8 +63,18 @@ def _give_up(connection: TrackedConnection) -> None:
     if connection.get_transaction_status() != TRANSACTION_STATUS_ACTIVE:
         return  # not even connected
     connection.farewell = os.dup(connection.fileno())
-    if connection.cancel_timeout is not None:
-        with Timeout(connection.cancel_timeout, False), suppress(psycopg2.Error):  # type: ignore[arg-type]
+    _cancel(connection)
+
+
+def _cancel(connection: TrackedConnection) -> None:
+    """Ask the server to end the statement that is running. Does not touch psycopg2's mutex."""
+    if connection.cancel_timeout is None:
+        return
+    with suppress(psycopg2.Error):
+        if not gevent_has_patched():
+            connection.cancel()
+            return
+        with Timeout(connection.cancel_timeout, False):  # type: ignore[arg-type]
             get_hub().threadpool.apply(connection.cancel)
 
 
@@ -77,6 +84,10 @@ def farewell(connection: TrackedConnection, seconds: float) -> Callable[[], None
     Until then the session counts at the server. The second end of the socket that this needs is
     made before psycopg2 closes its own.
     """
+    if not connection.closed and connection.get_transaction_status() == TRANSACTION_STATUS_ACTIVE:
+        # Somebody else waits for a statement on it and holds psycopg2's mutex: close() would block
+        # on that, under gevent for ever.
+        return lambda: _interrupt(connection, seconds)
     socket, connection.farewell = connection.farewell, None
     if socket is None and not connection.closed:
         socket = os.dup(connection.fileno())
@@ -85,6 +96,23 @@ def farewell(connection: TrackedConnection, seconds: float) -> Callable[[], None
     if socket is None:
         return None
     return lambda: _wait_for_end(socket, seconds)
+
+
+def _interrupt(connection: TrackedConnection, seconds: float) -> None:
+    """Close a connection on which somebody else runs a statement, as soon as that has ended."""
+    _cancel(connection)
+    deadline = monotonic() + seconds
+    while not connection.closed and (
+        connection.get_transaction_status() == TRANSACTION_STATUS_ACTIVE
+    ):
+        if monotonic() > deadline:
+            # psycopg2 closes it when the wait fails.
+            with suppress(OSError), _Socket(fileno=os.dup(connection.fileno())) as other_end:
+                other_end.shutdown(SHUT_RDWR)
+            return
+        sleep(_LOOK_EVERY)
+    if wait_for_end := farewell(connection, seconds):
+        wait_for_end()
 
 
 def _wait_for_end(socket: int, seconds: float) -> None:

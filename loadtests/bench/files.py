@@ -13,8 +13,9 @@ def check(path: Path) -> None:
 
     Raises LoadTestError.
     """
+    fit = not path.is_dir() if path.exists() else path.absolute().parent.is_dir()
     place = path if path.exists() else path.absolute().parent
-    if path.is_dir() or not place.exists() or not os.access(place, os.W_OK):
+    if not fit or not os.access(place, os.W_OK):
         raise LoadTestError(f"{path} is not a file that can be written")
 
 

@@ -115,11 +115,14 @@ def test_a_loop_tells_microseconds():
 # ---- processes
 
 
-def test_a_worker_measures_and_is_gone():
+def test_a_worker_measures_and_its_death_is_noticed():
     with Worker("alone", {}) as worker:
         process = psutil.Process(worker._process.pid)
         numbers = worker.measure(0.02)
-    assert 0 < numbers["floor"] < numbers["pair"]
+        assert 0 < numbers["floor"] < numbers["pair"]
+        process.kill()
+        with pytest.raises(WorkerFailed, match="ended with code -9"):
+            worker.measure(0.02)
     assert not process.is_running()
 
 
@@ -132,13 +135,6 @@ def test_a_worker_that_cannot_measure_says_why():
     ):
         pass
     assert caught.value.kind == "ImproperlyConfigured"
-
-
-def test_a_worker_that_dies_is_noticed():
-    with Worker("alone", {}) as worker:
-        worker._process.kill()
-        with pytest.raises(WorkerFailed, match="ended with code -9"):
-            worker.measure(0.02)
 
 
 # ---- peers

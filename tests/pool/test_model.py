@@ -254,8 +254,11 @@ class PoolMachine(RuleBasedStateMachine):
 
     def _every_slot_is_there(self) -> None:
         self.pool.maxwaiting = None
-        tasks = [self.simulation.go(self.pool.acquire) for _ in range(self.pool.maxsize)]
-        self.simulation.advance(1.0)
+        self.simulation.advance(6.0)
+        number = self.pool.maxsize
+        tasks = [self.simulation.go(self.pool.acquire, float("inf")) for _ in range(number)]
+        # Where openings are measured to be slow and releases to be quick, growth hesitates.
+        self.simulation.advance(1000.0)
         slots = [task.get() for task in tasks]
         assert len(set(slots)) == self.pool.maxsize
         for slot in slots:

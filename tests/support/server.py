@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -102,18 +103,24 @@ class Server:
         if not self.embedded:
             yield
             return
-        path = self.execute("SHOW hba_file")[0][0]
-        with open(path, "r+") as file:  # noqa: PTH123  the inode keeps its owner
-            before = file.read()
-            file.seek(0)
-            file.write(f'local all "{role}" scram-sha-256\n{before}')
+        path = Path(self.execute("SHOW hba_file")[0][0])
+        before = path.read_text()
+        path.write_text(f'local all "{role}" scram-sha-256\n{before}')
         self.execute("SELECT pg_reload_conf()")
         try:
+            eventually(lambda: self.checks_passwords(role), "not asked for a password")
             yield
         finally:
-            with open(path, "w") as file:  # noqa: PTH123
-                file.write(before)
+            path.write_text(before)
             self.execute("SELECT pg_reload_conf()")
+
+    def checks_passwords(self, role: str) -> bool:
+        """Whether the server refuses a wrong password of this role."""
+        try:
+            _connect({**self.params, "user": role, "password": "wrong"}).close()
+        except psycopg2.OperationalError:
+            return True
+        return False
 
     def close(self) -> None:
         self._monitor.close()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from timeit import Timer
 from typing import Any
 
+ENOUGH = 0.05
+"""Seconds after which an estimate is good enough."""
+
 
 class Loop:
     """``statement`` with ``names``, ready to be timed. The garbage collector stays on, as it is
@@ -15,8 +18,10 @@ class Loop:
         self._estimate = 0.0
 
     def warm_up(self) -> None:
-        """Run it for a fifth of a second at least, to know how long it takes."""
-        number, seconds = self._timer.autorange()
+        """Run it until it is known how long it takes."""
+        number = 1
+        while (seconds := self._timer.timeit(number)) < ENOUGH:
+            number *= 2
         self._estimate = seconds / number
 
     def microseconds(self, seconds: float) -> float:
