@@ -25,12 +25,15 @@ class PoolOptions:
     reset: str = "auto"
     read_timeout: float | None = None
     cancel_timeout: float | None = 1.0
+    held_warning: float | None = None
 
 
 _RESET = ("auto", "always", "never")
 _MINIMUM = {"maxsize": 1, "minsize": 0, "maxwaiting": 1}
 _WHOLE = frozenset(_MINIMUM)
-_MAY_BE_NONE = frozenset({"expires", "cleanup", "maxwaiting", "read_timeout", "cancel_timeout"})
+_MAY_BE_NONE = frozenset(
+    {"expires", "cleanup", "maxwaiting", "read_timeout", "cancel_timeout", "held_warning"}
+)
 _SHARED_WITH_LIBPQ = frozenset({"connect_timeout"})
 
 OWN_OPTIONS = frozenset(field.name for field in fields(PoolOptions)) - _SHARED_WITH_LIBPQ

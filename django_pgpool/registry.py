@@ -14,7 +14,7 @@ from django.db.backends.base.base import NO_DB_ALIAS
 
 from .drivers.psycopg2 import Psycopg2Driver, abandon, is_libpq_parameter
 from .observers.structlog import log_event
-from .options import is_pooled, parse
+from .options import PoolOptions, is_pooled, parse
 from .patching import check_patching
 from .pool import Pool, Snapshot
 from .pool.runtime import allocate_lock
@@ -34,7 +34,7 @@ class Entry:
     """Copy of the settings that last led here; equal settings find it by one comparison."""
     source: dict[str, Any]
     """The dictionary itself: what is in it now may be newer."""
-    connect_timeout: float
+    options: PoolOptions
     wrapper_class: type[PooledMixin]
     """Of a wrapper made for each opening: Django's own code opens and configures through it."""
     isolation_level: Any = None
@@ -128,12 +128,11 @@ def _make_entry(wrapper: PooledMixin, key: tuple[Any, ...]) -> Entry:
         cleanup=options.cleanup,
         minsize=options.minsize,
         maxwaiting=options.maxwaiting,
+        held_warning=options.held_warning,
         ping_after=PING_AFTER if settings["CONN_HEALTH_CHECKS"] else None,
         observers=[log_event],
     )
-    entry = Entry(
-        pool, key, settings, wrapper.settings_dict, options.connect_timeout, type(wrapper)
-    )
+    entry = Entry(pool, key, settings, wrapper.settings_dict, options, type(wrapper))
     return entry
 
 
@@ -142,7 +141,7 @@ def _open(entry: Entry) -> Any:
     dictionary that leads to another database by now does not."""
     current = _settings_key(entry.source) == _settings_key(entry.settings)
     settings = _copy(entry.source if current else entry.settings)
-    settings["OPTIONS"]["connect_timeout"] = entry.connect_timeout
+    settings["OPTIONS"]["connect_timeout"] = entry.options.connect_timeout
     wrapper = entry.wrapper_class(settings, entry.pool.name)
     connection = wrapper.open_connection()
     entry.isolation_level = wrapper.isolation_level

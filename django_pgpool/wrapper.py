@@ -23,6 +23,15 @@ else:
     Base = object
 
 
+TCP_DEFAULTS: tuple[dict[str, int], ...] = (
+    {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},
+    {"tcp_user_timeout": 30_000},
+)
+"""Where the user has set none of a group: a peer that is gone is noticed within a minute by an idle
+connection and within 30 s by one that has sent something, not after hours. (Milliseconds in
+tcp_user_timeout; unix sockets ignore them.)"""
+
+
 class PooledMixin(Base):
     """Mixed into a PostgreSQL DatabaseWrapper: what it calls a connection comes from a pool.
 
@@ -67,6 +76,8 @@ class PooledMixin(Base):
             self._release()  # a connection that was taken off the wrapper without close()
         slot = entry.pool.acquire()
         hold.take(entry.pool, slot)
+        if entry.options.held_warning is not None:
+            entry.pool.note_holder(slot)
         self.isolation_level = entry.isolation_level
         return slot.connection
 
@@ -79,6 +90,9 @@ class PooledMixin(Base):
             params.get("connection_factory", TrackedConnection), TrackedConnection
         )
         params["cursor_factory"] = tracking(params["cursor_factory"], TrackingCursor)
+        for group in TCP_DEFAULTS:
+            if not params.keys() & group.keys():
+                params.update(group)
         connection: TrackedConnection = super().get_new_connection(params)
         try:
             self.connection = connection  # Django composes SQL through it
@@ -123,12 +137,13 @@ class PooledMixin(Base):
     @async_unsafe
     def ensure_connection(self) -> None:
         # psycopg2 closes a connection when a wait is interrupted (gevent.Timeout) or the server is
-        # gone. Outside of transactions the next query gets another one.
+        # gone; after a fork it is the parent's. Outside of transactions the next query gets one
+        # that works.
         connection = self.connection
         if (
             connection is not None
-            and connection.closed
             and self._holds_slot
+            and (connection.closed or connection.abandoned)
             and self.autocommit
             and not self.in_atomic_block
         ):
@@ -162,7 +177,8 @@ class PooledMixin(Base):
         hold = self._hold
         if hold is not None and hold.pool is not None and (slot := hold.let_go()) is not None:
             self.connection = None
-            hold.pool.release(slot, hold.lease)
+            if slot.lease == hold.lease:  # else it is the parent process's
+                hold.pool.release(slot, hold.lease)
 
     @property
     def _holds_slot(self) -> bool:

@@ -30,12 +30,17 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 class Anything(type):
+    def __new__(cls, name, bases=(), namespace=None):
+        accepting = {"__init__": lambda self, *args, **kwargs: None, "oid": 0}
+        return super().__new__(cls, name, bases, {**accepting, **(namespace or {})})
+    def __init__(cls, *args):
+        pass
     def __getattr__(cls, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return Anything(name, (), {})
+        return Anything(name)
     def __getitem__(cls, name):
-        return Anything(name, (), {"oid": 0})
+        return Anything(name)
 
 class Fake(ModuleType):
     __path__ = []
@@ -45,8 +50,7 @@ class Fake(ModuleType):
             raise AttributeError(name)
         if name in ("BaseDumper", "IsolationLevel"):
             return type(name, (), {})
-        return Anything(name, (Exception,) if name.endswith("Error") else (), {
-            "__init__": lambda self, *args, **kwargs: None})
+        return Anything(name, (Exception,) if name.endswith("Error") else ())
 
 class Finder:
     def find_spec(self, name, path=None, target=None):

@@ -117,6 +117,8 @@ class Psycopg2Driver:
             return Reason.BROKEN
         connection.lease += 1
         status = connection.get_transaction_status()
+        if connection.refused_writing and self._is_standby(connection):
+            return Reason.DEMOTED
         dirty = self._always or (connection.left_state and not self._never)
         if status == _IDLE and not dirty and _settings_of(connection) == self._settings:
             return None
@@ -128,6 +130,19 @@ class Psycopg2Driver:
         except psycopg2.Error:
             return Reason.BROKEN
         return None
+
+    def _is_standby(self, connection: TrackedConnection) -> bool:
+        """Whether the server itself is read-only, not just the holder's transaction."""
+        connection.refused_writing = False
+        try:
+            with self._bounded("a look at the server's role"):
+                connection.rollback()
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_is_in_recovery()")
+                    (standby,) = cursor.fetchone() or (True,)
+        except psycopg2.Error:
+            return True
+        return bool(standby)
 
     def _clean(self, connection: TrackedConnection, dirty: bool) -> None:
         connection.close_named_cursors()
@@ -187,6 +202,7 @@ def abandon(connection: TrackedConnection) -> None:
     The descriptor's number stays taken, by /dev/null: a connection object that somebody still
     holds must not come to speak into a file or socket opened later.
     """
+    connection.abandoned = True
     with suppress(OSError, psycopg2.Error):
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, connection.fileno())

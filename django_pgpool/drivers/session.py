@@ -54,6 +54,8 @@ _FIRST_WORDS = re.compile(
 _ONE_TRANSACTION = frozenset({"local", "constraints", "transaction"})
 """What SET is followed by where its effect ends with the transaction."""
 _LONGEST_CACHED = 4096
+READ_ONLY = "25006"
+"""SQLSTATE read_only_sql_transaction."""
 
 
 def leaves_state(statement: str) -> bool:
@@ -93,6 +95,10 @@ class TrackedConnection(Connection):
     """Seconds of silence from the server within a statement after which the wait callback fails."""
     cancel_timeout: float | None = 1.0
     """Seconds an interrupted statement's cancelling may take; None: it is not cancelled."""
+    refused_writing = False
+    """The server has called itself read-only; it may have been demoted to a standby."""
+    abandoned = False
+    """In a forked child: it is the parent's."""
     farewell: int | None = None
     """A second descriptor of the socket, kept of a connection that psycopg2 closes by itself."""
 
@@ -138,11 +144,19 @@ class TrackingCursor(Cursor):
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2 names it so
         self._watch(query)
-        super().execute(query, vars)
+        try:
+            super().execute(query, vars)
+        except Error as error:
+            self._note(error)
+            raise
 
     def executemany(self, query: Any, vars_list: Any) -> None:
         self._watch(query)
-        super().executemany(query, vars_list)
+        try:
+            super().executemany(query, vars_list)
+        except Error as error:
+            self._note(error)
+            raise
 
     def callproc(self, *args: Any, **kwargs: Any) -> Any:
         self._connection().left_state = True
@@ -160,6 +174,10 @@ class TrackingCursor(Cursor):
             query = query.decode(errors="replace")
         if leaves_state(query):
             connection.left_state = True
+
+    def _note(self, error: Error) -> None:
+        if error.pgcode == READ_ONLY:
+            self._connection().refused_writing = True
 
     def _connection(self) -> Any:
         return self.connection

@@ -26,7 +26,7 @@ from .driver import C, Driver
 from .events import Event, Level, Observer, Reason
 from .expiry import expiry
 from .growth import Growth
-from .reaper import NEVER, Reaper
+from .reaper import BLOCKED, NEVER, Reaper
 from .runtime import Runtime, allocate_lock
 from .slot import IDLE, IN_USE, Slot, State, next_lease
 from .waiter import Waiter, WaitQueue
@@ -52,6 +52,7 @@ class Capacity(Generic[C]):
         minsize: int,
         expires: float | None,
         cleanup: float | None,
+        held_warning: float | None,
         observers: Iterable[Observer],
         runtime: Runtime,
         clock: Callable[[], float],
@@ -62,6 +63,7 @@ class Capacity(Generic[C]):
         self.minsize = minsize
         self.expires = expires
         self._cleanup = NEVER if cleanup is None else cleanup
+        self._held_warning = NEVER if held_warning is None else held_warning
         self._driver = driver
         self._observers = tuple(observers)
         self._runtime = runtime
@@ -82,7 +84,7 @@ class Capacity(Generic[C]):
     def _begin(self, lock: threading.Lock) -> None:
         """An empty pool; also in a forked child, where what there was is the parent's."""
         self._lock = lock
-        self._reaper = Reaper(self._runtime, lock, self._clock, self._reap, self._next_due)
+        self._reaper = Reaper(self._runtime, lock, self._clock, self._step, self._next_due)
 
         self._slots: set[Slot] = set()
         """Every slot there is, in whatever state."""
@@ -361,6 +363,16 @@ class Capacity(Generic[C]):
 
     # ---- reaping
 
+    def _step(self, late: float) -> None:
+        """What the reaper does, so many seconds late."""
+        if late > BLOCKED:
+            with self._lock:
+                for slot in self._idle:
+                    slot.last_used += late  # nobody could have used it meanwhile
+        self._reap()
+        if self._held_warning < NEVER:
+            self._tell_held()
+
     def _reap_now(self) -> None:
         """In the caller's greenlet; if it is killed, the reaper goes on."""
         try:
@@ -412,7 +424,13 @@ class Capacity(Generic[C]):
             # They will be idle some time: it stays awake for them, or it would have to be started
             # again at their release, and again.
             due = min(due, now + min(self._cleanup, self.expires or NEVER))
+        if self._held_warning < NEVER:
+            due = min(due, min((slot.warn_at for slot in self._held()), default=NEVER))
         return due
+
+    def _held(self) -> list[Slot]:
+        """*(locked)*"""
+        return [slot for slot in self._slots if slot.state is IN_USE]
 
     # ---- telling
 
@@ -438,6 +456,23 @@ class Capacity(Generic[C]):
         for observer in self._observers:
             with suppress(Exception):
                 observer(record)
+
+    def _tell_held(self) -> None:
+        """Once for each acquire that lasts longer than ``held_warning``."""
+        now = self._clock()
+        with self._lock:
+            late = [slot for slot in self._held() if now >= slot.warn_at]
+            for slot in late:
+                slot.warn_at = NEVER
+        for slot in late:
+            owner = None if slot.owner is None else slot.owner()
+            self._tell(
+                "connection_held_too_long",
+                Level.WARNING,
+                now - slot.acquired_at,
+                owner=repr(owner),
+                stack="".join(slot.stack.format()) if slot.stack else "",
+            )
 
     def _tell_growth(self) -> None:
         """One event per burst of openings: when the last in flight has ended."""

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     """The server or the network ended it, or a ping failed."""
     DIRTY = "dirty"
     """Came back in a state that could not be cleaned."""
+    DEMOTED = "demoted"
+    """Its server has become a standby; all connections are drained then."""
     DRAINED = "drained"
     """Replaced by ``drain()``."""
     SURPLUS = "surplus"

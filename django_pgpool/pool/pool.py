@@ -5,6 +5,8 @@ What happens to slots behind it, and the invariants, are in ``capacity``.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Callable, Iterable
 from random import Random
 from time import monotonic
@@ -18,11 +20,14 @@ from .capacity import Capacity, condemn
 from .driver import C, Driver
 from .events import Level, Observer, Reason
 from .messages import queue_full, timed_out
-from .reaper import NEVER
+from .reaper import BLOCKED, NEVER
 from .runtime import Runtime, allocate_lock, current_runtime
 from .slot import IDLE, IN_USE, Slot, next_lease
 from .stats import Snapshot
 from .waiter import Waiter
+
+_FRAMES = 16
+"""How much is remembered of where a holder comes from."""
 
 
 class Pool(Capacity[C]):
@@ -32,7 +37,8 @@ class Pool(Capacity[C]):
     ``expires``: a connection is closed at this age at the latest, if it is not in use.
     ``cleanup``: one that was idle for so long is closed. ``minsize``: as many are kept once the
     pool has been used. ``maxwaiting``: more callers than this do not queue. ``ping_after``: the
-    server is asked whether a connection still works that was idle for so long.
+    server is asked whether a connection still works that was idle for so long. ``held_warning``:
+    a connection that is held for so long is reported, see ``note_holder``.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Pool(Capacity[C]):
         minsize: int = 0,
         maxwaiting: int | None = None,
         ping_after: float | None = None,
+        held_warning: float | None = None,
         observers: Iterable[Observer] = (),
         runtime: Runtime | None = None,
         clock: Callable[[], float] = monotonic,
@@ -59,6 +66,7 @@ class Pool(Capacity[C]):
             minsize=minsize,
             expires=expires,
             cleanup=cleanup,
+            held_warning=held_warning,
             observers=observers,
             runtime=current_runtime() if runtime is None else runtime,
             clock=clock,
@@ -133,6 +141,8 @@ class Pool(Capacity[C]):
             raise
         if reason is not None:
             self._evict(slot, lease, reason)
+            if reason is Reason.DEMOTED:
+                self.drain()
             return
         now = self._clock()
         with self._lock:
@@ -150,16 +160,26 @@ class Pool(Capacity[C]):
             if wakes_at > now + self._cleanup or wakes_at > slot.expires_at:
                 self._have_reaped(slot)
 
+    def note_holder(self, slot: Slot) -> None:
+        """Remember where the caller, who holds ``slot``, comes from; if it holds it for longer than
+        ``held_warning`` an event tells. It is never taken away."""
+        frames = traceback.walk_stack(sys._getframe(1))
+        slot.stack = traceback.StackSummary.extract(frames, limit=_FRAMES, lookup_lines=False)
+        slot.warn_at = slot.acquired_at + self._held_warning
+        if slot.warn_at < self._reaper.wakes_at:
+            self._reaper.wake_at(slot.warn_at)
+
     def evict(self, slot: Slot, lease: int, reason: Reason = Reason.BROKEN) -> None:
         """Give a connection back that must not be used again. RuntimeError: as ``release``."""
         self._evict(slot, lease, reason)
 
     def reclaim(self, slot: Slot, lease: int) -> None:
         """Give back what a dead owner still holds, in a greenlet of its own. Never switches and
-        takes no lock: it is called by finalizers."""
-        self._runtime.spawn(
-            lambda: self._reclaim(slot, lease), lambda: self._reclaim_again(slot, lease)
-        )
+        takes no lock: it is called by finalizers, and again where it was killed before it began."""
+        if slot.lease == lease and slot.state is IN_USE:
+            self._runtime.spawn(
+                lambda: self._reclaim(slot, lease), lambda: self.reclaim(slot, lease)
+            )
 
     # ---- what operators do
 
@@ -168,6 +188,7 @@ class Pool(Capacity[C]):
         with self._lock:
             for slot in self._slots:
                 condemn(slot, Reason.DRAINED)
+        self._tell("pool_drained", Level.INFO)
         self._reap_now()
 
     def resize(self, maxsize: int) -> None:
@@ -208,6 +229,8 @@ class Pool(Capacity[C]):
     def forget(self) -> list[C]:
         """In a forked child: hand over the parent's connections, which are not ours to close."""
         connections = [slot.connection for slot in self._slots if slot.connection is not None]
+        for slot in self._slots:
+            slot.lease = next_lease()  # what is held by now cannot be given back
         self._begin(allocate_lock())  # somebody in the parent may have held the old one
         self._closed = True
         return connections
@@ -272,7 +295,7 @@ class Pool(Capacity[C]):
             raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting or 0), 0.0)
         try:
             self._carry_out(errands)
-            waiter.parker.park(started + maxwait - now)
+            self._park(waiter, started + maxwait - now, maxwait)
         except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
             self._leave(waiter, died=True)
             if waiter.slot is not None:  # granted while dying: pass it on
@@ -287,6 +310,18 @@ class Pool(Capacity[C]):
         error = self._growth.error
         message = timed_out(self.snapshot(), maxwait, waited, error)
         raise self._exhaustion(message, waited) from error
+
+    def _park(self, waiter: Waiter, seconds: float, forgiven: float) -> None:
+        """Until the record is settled or the time is up. Time in which the hub was blocked, so that
+        nobody could have given anything back, does not count, up to ``forgiven`` seconds."""
+        while True:
+            late = waiter.parker.park(seconds)
+            if waiter.slot is not None or waiter.error is not None or late < BLOCKED:
+                return
+            seconds = min(late, forgiven)
+            forgiven -= seconds
+            if seconds <= 0:
+                return
 
     def _leave(self, waiter: Waiter, *, died: bool) -> None:
         """The caller's park has ended: if nobody has settled its record, it leaves the queue."""
@@ -316,11 +351,6 @@ class Pool(Capacity[C]):
         self.release(slot, lease)
         self._reclaimed += 1
         self._tell("connection_reclaimed", Level.INFO, held)
-
-    def _reclaim_again(self, slot: Slot, lease: int) -> None:
-        """In the hub, after each reclaim: one that was killed before it began is repeated."""
-        if slot.lease == lease and slot.state is IN_USE:
-            self.reclaim(slot, lease)
 
     def _put_back(self, slot: Slot, lease: int, now: float, *, unused: bool = False) -> None:
         waiter, due, fit = None, NEVER, True

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from .runtime import Parker, Runtime
 
 NEVER = float("inf")
+BLOCKED = 0.1
+"""A sleeper that is woken so many seconds late was in a process that was blocked meanwhile."""
 _RESTART_PAUSE = 0.1
 """Seconds before a reaper that was killed or crashed is replaced: it must not turn into a spin."""
 
 
 class Reaper:
-    """``step`` does all that is due and may switch; ``next_due`` is asked under the lock and tells
-    when ``step`` has something to do again."""
+    """``step`` does all that is due and may switch; it is told how many seconds late it is.
+    ``next_due`` is asked under the lock and tells when there is something to do again."""
 
     __slots__ = (
         "_clock",
@@ -36,7 +38,7 @@ class Reaper:
         runtime: Runtime,
         lock: threading.Lock,
         clock: Callable[[], float],
-        step: Callable[[], None],
+        step: Callable[[float], None],
         next_due: Callable[[float], float],
     ) -> None:
         self._runtime = runtime
@@ -91,8 +93,7 @@ class Reaper:
                 if due == NEVER:
                     self._parker = self._current = None
                     return
-            parker.park(due - now)
-            self._step()
+            self._step(parker.park(due - now))
 
     def _ended(self, run: object) -> None:
         """Replace a run that was killed or has crashed. Runs in the hub under gevent."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Protocol
 
 from gevent import Greenlet, get_hub
@@ -24,8 +25,9 @@ _start_new_thread: Callable[..., int] = get_original("_thread", "start_new_threa
 class Parker(Protocol):
     """Lets one caller sleep until it is woken. A wake before the park is not lost."""
 
-    def park(self, seconds: float) -> None:
-        """Sleep until woken, at most so many seconds. May also end early, without a reason."""
+    def park(self, seconds: float) -> float:
+        """Sleep until woken, at most so many seconds. May also end early, without a reason.
+        Returns the seconds by which it was woken later than that, as the hub was blocked."""
 
     def wake(self) -> None:
         """End the sleep. From any greenlet or thread; never switches; may be repeated."""
@@ -49,7 +51,8 @@ class GeventParker:
         # Only the main thread's loop is kept alive by others: a loop of our own would end at once.
         self._daemon = daemon and self._hub.main_hub
 
-    def park(self, seconds: float) -> None:
+    def park(self, seconds: float) -> float:
+        due = monotonic() + seconds
         timer = self._hub.loop.timer(max(seconds, 0.0), ref=not self._daemon)
         timer.start(self._waiter.switch, None, update=True)
         try:
@@ -57,6 +60,7 @@ class GeventParker:
         finally:
             timer.close()
             self._waiter.clear()
+        return monotonic() - due
 
     def wake(self) -> None:
         # A HubWaiter switches only into a greenlet that still sits in its own get(): a wake that
@@ -102,8 +106,9 @@ class ThreadParker:
         self._lock = allocate_lock()
         self._lock.acquire()
 
-    def park(self, seconds: float) -> None:
+    def park(self, seconds: float) -> float:
         self._lock.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+        return 0.0  # threads do not block each other
 
     def wake(self) -> None:
         with suppress(RuntimeError):  # not locked: woken already

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from enum import Enum
+from traceback import StackSummary
 from typing import Any
 from weakref import ref
 
@@ -45,7 +46,9 @@ class Slot:
         "lease",
         "owner",
         "readable",
+        "stack",
         "state",
+        "warn_at",
     )
 
     def __init__(self, now: float) -> None:
@@ -65,6 +68,10 @@ class Slot:
         self.doom: Reason | None = None
         """Set on a slot that must not be handed out again: it is evicted as soon as nobody uses
         it. Idle slots carry no doom, they are closed at once."""
+        self.stack: StackSummary | None = None
+        """Where its holder comes from, if that is noted."""
+        self.warn_at = float("inf")
+        """When to tell that it is held for too long."""
         self.readable: Callable[[], object] = _never
         """True where the idle connection's socket has something to read: no answer is due, so the
         server has ended the session."""
