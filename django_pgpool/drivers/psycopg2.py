@@ -117,13 +117,18 @@ class Psycopg2Driver:
             return Reason.BROKEN
         connection.lease += 1
         status = connection.get_transaction_status()
-        if connection.refused_writing and self._is_standby(connection):
-            return Reason.DEMOTED
         dirty = self._always or (connection.left_state and not self._never)
-        if status == _IDLE and not dirty and _settings_of(connection) == self._settings:
+        if (
+            status == _IDLE
+            and not dirty
+            and not connection.refused_writing
+            and _settings_of(connection) == self._settings
+        ):
             return None
         if status != _IDLE and status not in _IN_TRANSACTION:
             return Reason.DIRTY  # a statement is still running
+        if connection.refused_writing and self._is_standby(connection):
+            return Reason.DEMOTED
         try:
             with self._bounded("a rollback or reset"):
                 self._clean(connection, dirty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,8 +30,10 @@ def environment(requirements: tuple[str, ...]) -> Iterator[Path]:
     directory = ThrowAwayDirectory("python", Path(sys.executable).name)
     try:
         python = directory.path / "bin" / "python"
-        _run(sys.executable, "-m", "venv", str(directory.path))
-        _run(str(python), "-m", "pip", "install", *PIP, *pinned(requirements))
+        scratch = directory.path / "tmp"  # a pip that is killed leaves files there
+        scratch.mkdir()
+        _run(scratch, sys.executable, "-m", "venv", str(directory.path))
+        _run(scratch, str(python), "-m", "pip", "install", *PIP, *pinned(requirements))
         yield python
     finally:
         directory.remove()  # and ends what still runs there
@@ -51,10 +54,11 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _run(*command: str) -> None:
+def _run(scratch: Path, *command: str) -> None:
     try:
         done = subprocess.run(
             command,
+            env={**os.environ, "TMPDIR": str(scratch)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -32,7 +32,7 @@ class Result:
         machine, found = self.machine, versions(self.outcome.server)
         server = "embedded, unix socket" if self.outcome.embedded else "the server of DATABASE_URL"
         processors = f"{machine['cpus']} CPUs ({machine['system']} {machine['architecture']})"
-        rounds = f"{self.rounds} rounds of about {self.seconds:g} s per process, in turn; medians"
+        rounds = f"rounds: {self.rounds}, of about {self.seconds:g} s per process, in turn"
         return [
             ("versions", ", ".join(f"{name} {number}" for name, number in found.items())),
             ("PostgreSQL", server),
