@@ -1,0 +1,106 @@
+"""A statement that nobody waits for any more does not go on at the server."""
+
+import gevent
+import psycopg2
+import pytest
+from django.db import OperationalError
+from gevent.monkey import get_original
+from psycogreen.gevent import gevent_wait_callback
+from psycopg2.extensions import get_wait_callback, set_wait_callback
+from support.waiting import Elapsed, eventually, running
+
+from django_pgpool.drivers.session import TrackedConnection
+from django_pgpool.drivers.waiting import make_green, wait
+
+native_sleep = get_original("time", "sleep")
+
+
+@pytest.mark.parametrize("how", ["timeout", "kill"])
+def test_a_statement_is_cancelled_at_the_server(alias, server, how):
+    pid = alias.ask("SELECT pg_backend_pid()")
+    if how == "timeout":
+        with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
+            alias.value("SELECT pg_sleep(60)")
+    else:
+        with running(lambda: alias.ask("SELECT pg_sleep(60)")) as (victim,):
+            eventually(lambda: alias.states == ["active"])
+            victim.kill()
+    eventually(lambda: pid not in alias.pids, "the statement is still running", seconds=5)
+
+
+def test_a_slot_counts_until_the_killed_statement_has_ended(alias, server):
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
+        alias.value("SELECT pg_sleep(60)")
+    for _ in range(20):
+        assert alias.backends <= 1
+        gevent.sleep(0)
+    alias.ask("SELECT 1")
+    assert alias.backends == 1
+
+
+def test_without_cancel_timeout_it_runs_on(make_alias):
+    alias = make_alias(maxsize=1, cancel_timeout=None)
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
+        alias.value("SELECT pg_sleep(2)")
+    assert alias.states == ["active"]
+
+
+def test_a_cancel_that_takes_too_long_is_not_waited_for(make_alias, monkeypatch):
+    alias = make_alias(maxsize=1, cancel_timeout=0.05)
+    monkeypatch.setattr(TrackedConnection, "cancel", lambda self: native_sleep(1), raising=False)
+    with Elapsed() as elapsed:
+        with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
+            alias.value("SELECT pg_sleep(1)")
+    assert elapsed.seconds < 0.9
+    assert alias.pool.snapshot().in_use == 0
+
+
+def test_an_outer_timeout_during_the_cancel_is_not_lost(make_alias, monkeypatch):
+    alias = make_alias(maxsize=1, cancel_timeout=30.0)
+    monkeypatch.setattr(TrackedConnection, "cancel", lambda self: native_sleep(1), raising=False)
+    outer = gevent.Timeout(0.2)
+    with pytest.raises(gevent.Timeout) as caught, outer, gevent.Timeout(0.05), alias.request():
+        alias.value("SELECT pg_sleep(1)")
+    assert caught.value is outer
+
+
+def test_read_timeout_ends_a_statement_in_silence(make_alias):
+    alias = make_alias(maxsize=1, read_timeout=0.1)
+    with pytest.raises(OperationalError, match=r"sent nothing for read_timeout=0\.1 s"):
+        alias.ask("SELECT pg_sleep(60)")
+    eventually(lambda: alias.backends == 0)
+    eventually(lambda: alias.pool.snapshot().evictions == {"broken": 1})
+    assert alias.ask("SELECT 1") == 1
+
+
+def test_read_timeout_does_not_end_a_statement_that_answers(make_alias):
+    alias = make_alias(maxsize=1, read_timeout=0.5)
+    rows = "SELECT string_agg(repeat('x', 100000), '') FROM generate_series(1, 100)"
+    assert len(alias.ask(rows)) == 10_000_000
+
+
+@pytest.mark.parametrize("before", [None, gevent_wait_callback])
+def test_psycogreens_callback_is_taken_over(before):
+    set_wait_callback(before)
+    make_green()
+    assert get_wait_callback() is wait
+
+
+def test_a_sites_own_callback_stays():
+    def own(connection):
+        gevent_wait_callback(connection)
+
+    set_wait_callback(own)
+    try:
+        make_green()
+        assert get_wait_callback() is own
+    finally:
+        set_wait_callback(None)
+        make_green()
+
+
+def test_connections_that_are_not_the_pools_wait_as_they_always_did(server):
+    plain = psycopg2.connect(**server.params)
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
+        plain.cursor().execute("SELECT pg_sleep(1)")
+    assert plain.closed

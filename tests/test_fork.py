@@ -1,0 +1,109 @@
+"""The child of a fork lets go of the parent's connections without a word; both go on."""
+
+import pytest
+from support.processes import DJANGO, PATCHED, run_python
+
+FORK = """
+import os, sys
+import django_pgpool
+
+def pid():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+def child(work):
+    process = os.fork()
+    if not process:
+        try:
+            work()
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+        sys.stdout.flush()
+        os._exit(0)
+    _, status = os.waitpid(process, 0)
+    print("child", os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.parametrize("patching", [PATCHED, ""], ids=["gevent", "threads"])
+@pytest.mark.parametrize("held", [True, False], ids=["in use", "idle"])
+def test_both_run_on(server, patching, held):
+    result = run_python(
+        patching
+        + DJANGO
+        + FORK
+        + f"""
+first = pid()
+if not {held}:
+    connection.close()
+def work():
+    assert pid() != first
+    connection.close()
+    assert [s.in_use for s in django_pgpool.stats()] == [0]
+child(work)
+assert pid() == first, "the parent's session lives"
+connection.close()
+assert [(s.in_use, s.openings) for s in django_pgpool.stats()] == [(0, 1)]
+print("parent")
+"""
+    )
+    assert result.ok().split() == ["child", "0", "parent"]
+
+
+def test_a_child_that_ends_at_once_leaves_the_parents_session_alone(server):
+    result = run_python(
+        PATCHED
+        + DJANGO
+        + FORK
+        + """
+first = pid()
+def work():
+    import gc
+    from django.db import connections
+    connections["default"].close()
+    gc.collect()
+child(work)
+assert pid() == first
+print("parent")
+"""
+    )
+    assert result.ok().split() == ["child", "0", "parent"]
+
+
+def test_the_childs_pool_starts_empty_and_has_its_own_limit(server):
+    result = run_python(
+        PATCHED
+        + DJANGO
+        + FORK
+        + """
+first = pid()
+def work():
+    assert django_pgpool.stats() == ()
+    pid()
+    assert [s.size for s in django_pgpool.stats()] == [1]
+    connection.close()
+child(work)
+""",
+        PGPOOL_TEST_OPTIONS='{"maxsize": 1, "maxwait": 2}',
+    )
+    assert result.ok().split() == ["child", "0"]
+
+
+def test_the_parents_end_is_noticed_by_the_server_while_the_child_lives(server):
+    """The child must not hold the parent's sockets open."""
+    result = run_python(
+        PATCHED
+        + DJANGO
+        + FORK
+        + """
+import time
+connection.ensure_connection()
+descriptor = connection.connection.fileno()
+def work():
+    assert os.readlink(f"/proc/self/fd/{descriptor}") == os.devnull
+child(work)
+"""
+    )
+    assert result.ok().split() == ["child", "0"]
