@@ -178,11 +178,11 @@ def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:
     return pools
 
 
-def _close_all() -> None:
+def _at_exit() -> None:
     with _lock:
         pools = _forget(lambda _: True)
     for pool in pools:
-        pool.close()
+        pool.close_idle()
 
 
 def _after_fork_in_child() -> None:
@@ -195,5 +195,5 @@ def _after_fork_in_child() -> None:
             _abandoned.append(connection)
 
 
-atexit.register(_close_all)
+atexit.register(_at_exit)
 os.register_at_fork(after_in_child=_after_fork_in_child)

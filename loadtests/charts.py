@@ -105,12 +105,13 @@ def _requests(data: dict[str, Any]) -> Chart:
 
 def _connections(data: dict[str, Any]) -> Chart:
     samples = [{**sample, "in use": sample["in_use"]} for sample in data["series"]["samples"]]
+    top = 1.15 * max(data["settings"]["maxsize"], data["pool"]["peak_server"] or 0)
     areas = (
         alt.Chart(_long(samples, "at", list(STATES)))
         .mark_area(interpolate="step-after", opacity=0.85)
         .encode(
             x=_time(data),
-            y=alt.Y("value:Q", stack="zero", title="connections"),
+            y=alt.Y("value:Q", stack="zero", title="connections", scale=alt.Scale(domain=[0, top])),
             color=_colours(STATES),
             order=alt.Order("rank:Q"),
             tooltip=["at:Q", "series:N", "value:Q"],

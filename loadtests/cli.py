@@ -53,7 +53,7 @@ def run_day(
     ] = 3.0,
     rate: Annotated[
         float, typer.Option(min=1, max=100_000, help="Requests per second at the peak.")
-    ] = 210.0,
+    ] = 200.0,
     hold: Annotated[
         float,
         typer.Option(min=0, max=60, help="Seconds for which a report keeps its connection busy."),
@@ -99,6 +99,7 @@ def _run(scenario: Scenario, command: str, report: Report, *, plain: bool, yes: 
     if interrupts.signum:
         raise typer.Exit(_code(interrupts))
     if run.failure:
+        _complain(f"{run.failure}\n{run.log}".rstrip())
         raise typer.Exit(1)
 
 
@@ -146,7 +147,7 @@ def main() -> int:
     except typer.TyperException as error:
         _complain(f"{error.format_message().rstrip('.')}; see python -m loadtests --help")
     except SiteFailed as error:
-        _complain(str(error))
+        _complain(f"{error}\n{error.log}")
         return 1
     except LoadTestError as error:
         _complain(str(error))

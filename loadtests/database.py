@@ -48,7 +48,8 @@ class Database:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [self.name]
             )
-            return int(cursor.fetchone()[0])
+            ((count,),) = cursor.fetchall()
+        return int(count)
 
 
 @contextmanager
@@ -92,7 +93,8 @@ def connect(url: str) -> Connection:
     """A connection that the pool knows nothing of. Raises LoadTestError."""
     params = {"connect_timeout": CONNECT_TIMEOUT, **database_params(url)}
     with _errors("connecting to"):
-        return psycopg2.connect(**params)
+        connection: Connection = psycopg2.connect(**params)
+    return connection
 
 
 def describe(url: str) -> str:

@@ -8,4 +8,12 @@ class LoadTestError(Exception):
 
 
 class SiteFailed(LoadTestError):
-    """The site under load did not start, or one of its workers died."""
+    """The site under load did not start, or one of its workers died.
+
+    ``log`` is the end of what it wrote. It is for the terminal only: it is full of paths, and
+    reports are made to be passed on.
+    """
+
+    def __init__(self, reason: str, log: str) -> None:
+        super().__init__(reason)
+        self.log = log

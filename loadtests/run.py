@@ -40,7 +40,9 @@ class Run:
     embedded: bool = True
     interrupted: bool = False
     failure: str | None = None
-    """Why it ended early, if the site died."""
+    """Why it ended early, if the site or the server failed."""
+    log: str = ""
+    """The end of the site's log, if that is what failed."""
 
 
 def execute(
@@ -108,7 +110,7 @@ async def _drive(
         except asyncio.CancelledError:
             run.interrupted = True
         except SiteFailed as error:
-            run.failure = str(error)
+            run.failure, run.log = str(error), error.log
         finally:
             run.seconds, run.pool = load.elapsed, watcher.last
 

@@ -61,12 +61,12 @@ class SiteProcess:
     def check(self) -> None:
         """Raises SiteFailed if gunicorn is gone."""
         if self._process.poll() is not None:
-            raise SiteFailed(f"gunicorn ended with code {self._process.returncode}; {self.log()}")
+            raise SiteFailed(f"gunicorn ended with code {self._process.returncode}", self.log())
 
     def log(self) -> str:
         """The last lines that gunicorn or the site wrote."""
         lines = (self._directory.path / "site.log").read_text(errors="replace").splitlines()
-        return "\n  ".join(["the end of its log:", *lines[-LOG_LINES:]])
+        return "\n".join(["the end of its log:", *lines[-LOG_LINES:]])
 
     def _migrate(self) -> None:
         done = subprocess.run(
@@ -106,7 +106,7 @@ class SiteProcess:
         while not self._healthy():
             self.check()
             if time.monotonic() > deadline:
-                raise SiteFailed(f"gunicorn was not up after {PATIENCE:.0f} s; {self.log()}")
+                raise SiteFailed(f"gunicorn was not up after {PATIENCE:.0f} s", self.log())
             time.sleep(0.05)
 
     def _healthy(self) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 import aiohttp
 import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from .database import Connection, Database
+from .database import Database
 from .errors import SiteFailed
 from .load import Load
 from .site_process import SiteProcess
@@ -70,7 +71,7 @@ class Watcher:
         except (aiohttp.ClientError, TimeoutError):
             return
         if self._worker not in (None, answer["pid"]):
-            raise SiteFailed(f"a worker of gunicorn has died; {self._site.log()}")
+            raise SiteFailed("a worker of gunicorn has died", self._site.log())
         self._worker = answer["pid"]
         server = await asyncio.to_thread(self._count)
         self.last = answer["pools"][0] if answer["pools"] else {}

@@ -175,14 +175,33 @@ class FakeDriver:
         reason: Reason | None = self._take(self._outcome("reset"), "reset", connection)
         return reason
 
-    def close(self, connection: FakeConnection) -> None:
+    def close(self, connection: FakeConnection) -> Callable[[], object] | None:
+        """With a script for ``farewell``, the server takes its time to end the session."""
+        lingers = "farewell" in self._usual or bool(self._scripts.get("farewell"))
         try:
             self._take(self._outcome("close"), "close", connection)
+        except BaseException:
+            lingers = False
+            raise
         finally:
             with self._lock:
                 self.closed.append(connection)
                 connection.is_open = False
-                self.server.discard(connection)
+            if not lingers:
+                self._forget(connection)
+        return (lambda: self._farewell(connection)) if lingers else None
+
+    def _farewell(self, connection: FakeConnection) -> None:
+        connection.is_open = True  # to the server
+        try:
+            self._take(self._outcome("farewell"), "farewell", connection)
+        finally:
+            connection.is_open = False
+            self._forget(connection)
+
+    def _forget(self, connection: FakeConnection) -> None:
+        with self._lock:
+            self.server.discard(connection)
 
     def is_transient(self, error: BaseException) -> bool:
         return isinstance(error, ServerFull)
@@ -297,7 +316,7 @@ class SimulatedParker:
         self.daemon = daemon
         self.until = FOREVER
 
-    def park(self, seconds: float) -> None:
+    def park(self, seconds: float) -> float:
         simulation = self._simulation
         self.task = simulation.current
         self._park += 1
@@ -313,6 +332,7 @@ class SimulatedParker:
             self.task = None
             self._woken = False
             self.until = FOREVER
+        return 0.0  # virtual time is never late
 
     def wake(self) -> None:
         if not self._woken:

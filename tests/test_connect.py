@@ -171,8 +171,10 @@ def test_autocommit_false_in_the_settings_is_honoured(make_alias, server):
     alias = make_alias(maxsize=1, AUTOCOMMIT=False)
     for _ in range(2):
         with alias.request() as wrapper:
-            alias.value("INSERT INTO shop_item(name, made_at, details) VALUES ('x', now(), '{}') "
-                        "RETURNING 1")
+            alias.value(
+                "INSERT INTO shop_item(name, made_at, details) VALUES ('x', now(), '{}') "
+                "RETURNING 1"
+            )
             assert not wrapper.get_autocommit()
             assert alias.states == ["idle in transaction"]
     assert server.execute("SELECT count(*) FROM shop_item") == [(0,)]

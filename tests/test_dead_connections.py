@@ -5,10 +5,10 @@ import signal
 
 import pytest
 from django.db import OperationalError
-from loadtests.postgres import ThrowAwayPostgres
 from support.waiting import Elapsed, eventually, join, running
 
 from django_pgpool import registry
+from loadtests.postgres import ThrowAwayPostgres
 
 
 def together(alias, count):
@@ -62,13 +62,15 @@ def short_ping(monkeypatch):
 def idle_for(alias, seconds, server):
     (pid,) = alias.pids
     eventually(
-        lambda: server.execute(
-            "SELECT now() - state_change > make_interval(secs => %s) FROM pg_stat_activity "
-            "WHERE pid = %s",
-            seconds,
-            pid,
+        lambda: (
+            server.execute(
+                "SELECT now() - state_change > make_interval(secs => %s) FROM pg_stat_activity "
+                "WHERE pid = %s",
+                seconds,
+                pid,
+            )
+            == [(True,)]
         )
-        == [(True,)]
     )
     return server.last_message(pid)
 

@@ -88,9 +88,10 @@ def test_patched_after_django_db_was_imported_is_a_loud_error(server):
 
 def test_patched_after_a_query_is_a_loud_error_for_whoever_comes_next(server):
     """Django sees it before us: the wrapper believes to be in another thread."""
-    done = run_python(DJANGO + QUERY + "connection.close()\n" + PATCHED + QUERY, seconds=15)
+    done = run_python(DJANGO + QUERY + "connection.close()\n" + PATCHED + QUERY, seconds=10)
     assert "DatabaseWrapper objects created in a thread can only be used in" in done.last_error
-    done = run_python(DJANGO + QUERY + PATCHED + "connection.copy().ensure_connection()")
+    another = "connection.copy().ensure_connection()"
+    done = run_python(DJANGO + QUERY + PATCHED + another, seconds=10)
     assert done.last_error == TOO_LATE + FIX
 
 

@@ -140,11 +140,10 @@ def test_an_iterator_that_ends_after_its_request_does_not_disturb_the_next_holde
     with alias.request():
         rows = Item.objects.using(alias.name).iterator(chunk_size=5)
         next(rows)
-    with alias.request():
-        with transaction.atomic(using=alias.name):
-            insert(alias, "in the next request")
-            rows.close()
-            assert alias.value("SELECT 1") == 1
+    with alias.request(), transaction.atomic(using=alias.name):
+        insert(alias, "in the next request")
+        rows.close()
+        assert alias.value("SELECT 1") == 1
     assert "in the next request" in committed(alias)
 
 

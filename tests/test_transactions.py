@@ -75,14 +75,13 @@ def test_the_real_error_survives_though_the_pool_of_one_is_taken_meanwhile(make_
         with alias.request():
             alias.value("SELECT pg_sleep(30)")
 
-    with alias.request(), Elapsed() as elapsed:
-        with contextlib.ExitStack() as stack:
-            caught = stack.enter_context(pytest.raises(DatabaseError))
-            stack.enter_context(atomic(alias))
-            alias.value("SELECT 1")
-            stack.enter_context(running(hold))
-            kill_own_backend(alias)
-            alias.value("SELECT 1")
+    with alias.request(), Elapsed() as elapsed, contextlib.ExitStack() as stack:
+        caught = stack.enter_context(pytest.raises(DatabaseError))
+        stack.enter_context(atomic(alias))
+        alias.value("SELECT 1")
+        stack.enter_context(running(hold))
+        kill_own_backend(alias)
+        alias.value("SELECT 1")
     assert "terminating connection" in str(caught.value)
     assert not isinstance(caught.value, PoolExhausted)
     assert elapsed.seconds < 3.0
@@ -165,13 +164,12 @@ def test_transactions_of_many_greenlets_do_not_mix(make_alias):
     alias = make_alias(maxsize=4)
 
     def write(number):
-        with alias.request():
-            with contextlib.suppress(ZeroDivisionError), atomic(alias):
-                Item.objects.using(alias.name).create(name=f"{number} a")
-                alias.value("SELECT pg_sleep(0.001)")
-                Item.objects.using(alias.name).create(name=f"{number} b")
-                if number % 2:
-                    raise ZeroDivisionError
+        with alias.request(), contextlib.suppress(ZeroDivisionError), atomic(alias):
+            Item.objects.using(alias.name).create(name=f"{number} a")
+            alias.value("SELECT pg_sleep(0.001)")
+            Item.objects.using(alias.name).create(name=f"{number} b")
+            if number % 2:
+                raise ZeroDivisionError
 
     with running(*[lambda number=number: write(number) for number in range(40)]) as greenlets:
         join(greenlets)

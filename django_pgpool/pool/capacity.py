@@ -28,7 +28,7 @@ from .expiry import expiry
 from .growth import Growth
 from .reaper import BLOCKED, NEVER, Reaper
 from .runtime import Runtime, allocate_lock
-from .slot import IDLE, IN_USE, Slot, State, next_lease
+from .slot import IDLE, IN_USE, Note, Slot, State, next_lease
 from .waiter import Waiter, WaitQueue
 
 
@@ -197,7 +197,8 @@ class Capacity(Generic[C]):
             try:
                 if slot.connection is not None:
                     with suppress(Exception):
-                        self._driver.close(slot.connection)
+                        if farewell := self._driver.close(slot.connection):
+                            farewell()
             finally:
                 self._opening_failed(slot, error)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -213,14 +214,17 @@ class Capacity(Generic[C]):
             if needed and not self._closed:
                 self._connecting += 1
                 return False
-            self._growth.elided()
-            self._forget_opening(slot)
+            if slot in self._slots:  # else, in a forked child, it was the parent's
+                self._growth.elided()
+                self._forget_opening(slot)
             return True
 
     def _opened(self, slot: Slot, started: float) -> None:
         now = self._clock()
         waiter, due = None, NEVER
         with self._lock:
+            if slot not in self._slots:
+                return  # in a forked child: it is the parent's
             self._opening -= 1
             self._connecting -= 1
             self._openings += 1
@@ -253,6 +257,8 @@ class Capacity(Generic[C]):
         now = self._clock()
         failed = None
         with self._lock:
+            if slot not in self._slots:
+                return  # in a forked child: it was the parent's
             self._connecting -= 1
             self._forget_opening(slot)
             if not was_killed:
@@ -366,9 +372,11 @@ class Capacity(Generic[C]):
     def _step(self, late: float) -> None:
         """What the reaper does, so many seconds late."""
         if late > BLOCKED:
+            now = self._clock()
             with self._lock:
                 for slot in self._idle:
-                    slot.last_used += late  # nobody could have used it meanwhile
+                    # Nobody could have used it meanwhile.
+                    slot.last_used = min(slot.last_used + late, now)
         self._reap()
         if self._held_warning < NEVER:
             self._tell_held()
@@ -425,12 +433,16 @@ class Capacity(Generic[C]):
             # again at their release, and again.
             due = min(due, now + min(self._cleanup, self.expires or NEVER))
         if self._held_warning < NEVER:
-            due = min(due, min((slot.warn_at for slot in self._held()), default=NEVER))
+            due = min([due, *(note.warn_at for _, note in self._noted())])
         return due
 
-    def _held(self) -> list[Slot]:
-        """*(locked)*"""
-        return [slot for slot in self._slots if slot.state is IN_USE]
+    def _noted(self) -> list[tuple[Slot, Note]]:
+        """The slots in use whose holder is known. *(locked)*"""
+        return [
+            (slot, slot.note)
+            for slot in self._slots
+            if slot.note is not None and slot.note.lease == slot.lease and slot.state is IN_USE
+        ]
 
     # ---- telling
 
@@ -461,17 +473,17 @@ class Capacity(Generic[C]):
         """Once for each acquire that lasts longer than ``held_warning``."""
         now = self._clock()
         with self._lock:
-            late = [slot for slot in self._held() if now >= slot.warn_at]
-            for slot in late:
-                slot.warn_at = NEVER
-        for slot in late:
+            late = [(slot, note) for slot, note in self._noted() if now >= note.warn_at]
+            for slot, _ in late:
+                slot.note = None
+        for slot, note in late:
             owner = None if slot.owner is None else slot.owner()
             self._tell(
                 "connection_held_too_long",
                 Level.WARNING,
                 now - slot.acquired_at,
                 owner=repr(owner),
-                stack="".join(slot.stack.format()) if slot.stack else "",
+                stack="".join(note.stack.format()),
             )
 
     def _tell_growth(self) -> None:

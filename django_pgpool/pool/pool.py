@@ -22,7 +22,7 @@ from .events import Level, Observer, Reason
 from .messages import queue_full, timed_out
 from .reaper import BLOCKED, NEVER
 from .runtime import Runtime, allocate_lock, current_runtime
-from .slot import IDLE, IN_USE, Slot, next_lease
+from .slot import IDLE, IN_USE, Note, Slot, next_lease
 from .stats import Snapshot
 from .waiter import Waiter
 
@@ -164,10 +164,11 @@ class Pool(Capacity[C]):
         """Remember where the caller, who holds ``slot``, comes from; if it holds it for longer than
         ``held_warning`` an event tells. It is never taken away."""
         frames = traceback.walk_stack(sys._getframe(1))
-        slot.stack = traceback.StackSummary.extract(frames, limit=_FRAMES, lookup_lines=False)
-        slot.warn_at = slot.acquired_at + self._held_warning
-        if slot.warn_at < self._reaper.wakes_at:
-            self._reaper.wake_at(slot.warn_at)
+        stack = traceback.StackSummary.extract(frames, limit=_FRAMES, lookup_lines=False)
+        warn_at = slot.acquired_at + self._held_warning
+        slot.note = Note(slot.lease, warn_at, stack)
+        if warn_at < self._reaper.wakes_at:
+            self._reaper.wake_at(warn_at)
 
     def evict(self, slot: Slot, lease: int, reason: Reason = Reason.BROKEN) -> None:
         """Give a connection back that must not be used again. RuntimeError: as ``release``."""
@@ -205,6 +206,13 @@ class Pool(Capacity[C]):
                 condemn(slot, Reason.SURPLUS)
             errands = self._decide(self._clock())
         self._carry_out(errands)
+        self._reap_now()
+
+    def close_idle(self) -> None:
+        """At the interpreter's exit: close what is idle. Nobody is told, nobody fails."""
+        with self._lock:
+            for slot in self._slots:
+                condemn(slot, Reason.CLOSED)
         self._reap_now()
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ class GeventParker:
         self._daemon = daemon and self._hub.main_hub
 
     def park(self, seconds: float) -> float:
-        due = monotonic() + seconds
+        due = monotonic() + max(seconds, 0.0)
         timer = self._hub.loop.timer(max(seconds, 0.0), ref=not self._daemon)
         timer.start(self._waiter.switch, None, update=True)
         try:
@@ -91,11 +91,17 @@ class GeventRuntime:
             _start_new_thread(_run_with_own_hub, (work, ended))
 
 
-def _run_with_own_hub(work: Callable[[], None], ended: Callable[[], None]) -> None:
+def _run(work: Callable[[], None], ended: Callable[[], None]) -> None:
     try:
         work()
     finally:
         ended()
+
+
+def _run_with_own_hub(work: Callable[[], None], ended: Callable[[], None]) -> None:
+    try:
+        _run(work, ended)
+    finally:
         get_hub().destroy(destroy_loop=True)
 
 
@@ -120,13 +126,8 @@ class ThreadRuntime:
         return ThreadParker()
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
-        def run() -> None:
-            try:
-                work()
-            finally:
-                ended()
-
-        threading.Thread(target=run, name="django_pgpool", daemon=True).start()
+        # Real threads, also in a process that gevent has patched since.
+        _start_new_thread(_run, (work, ended))
 
 
 def gevent_has_patched() -> bool:

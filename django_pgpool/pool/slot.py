@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from enum import Enum
 from traceback import StackSummary
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 from .events import Reason
@@ -33,6 +33,14 @@ IDLE, IN_USE = State.IDLE, State.IN_USE
 next_lease = itertools.count(1).__next__
 
 
+class Note(NamedTuple):
+    """Where the holder of a lease comes from, and when to tell that he has held it too long."""
+
+    lease: int
+    warn_at: float
+    stack: StackSummary
+
+
 class Slot:
     """Every field is written under the pool's lock, or by the one who holds the slot."""
 
@@ -44,11 +52,10 @@ class Slot:
         "expires_at",
         "last_used",
         "lease",
+        "note",
         "owner",
         "readable",
-        "stack",
         "state",
-        "warn_at",
     )
 
     def __init__(self, now: float) -> None:
@@ -68,10 +75,8 @@ class Slot:
         self.doom: Reason | None = None
         """Set on a slot that must not be handed out again: it is evicted as soon as nobody uses
         it. Idle slots carry no doom, they are closed at once."""
-        self.stack: StackSummary | None = None
-        """Where its holder comes from, if that is noted."""
-        self.warn_at = float("inf")
-        """When to tell that it is held for too long."""
+        self.note: Note | None = None
+        """Where the holder of some lease came from, if that is noted."""
         self.readable: Callable[[], object] = _never
         """True where the idle connection's socket has something to read: no answer is due, so the
         server has ended the session."""

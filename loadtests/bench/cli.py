@@ -32,27 +32,34 @@ QUICK_ROUNDS, QUICK_SECONDS = 5, 0.2
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+Rounds = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help=f"Rounds; {ROUNDS}, or {QUICK_ROUNDS} if quick.",
+        show_default=False,
+    ),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Few and short rounds.")]
+NoPeers = Annotated[
+    bool, typer.Option("--no-peers", help="Install nothing, leave other pools out.")
+]
+AsJson = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
+]
+AsMarkdown = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")
+]
+
+
 @app.command()
 def bench(
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help=f"Rounds; {ROUNDS}, or {QUICK_ROUNDS} if quick.",
-            show_default=False,
-        ),
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Few and short rounds.")] = False,
-    no_peers: Annotated[
-        bool, typer.Option("--no-peers", help="Install nothing, leave other pools out.")
-    ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
-    ] = None,
-    markdown_file: Annotated[
-        Path | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")
-    ] = None,
+    rounds: Rounds = None,
+    quick: Quick = False,
+    no_peers: NoPeers = False,
+    json_file: AsJson = None,
+    markdown_file: AsMarkdown = None,
 ) -> None:
     """What acquiring and releasing a connection costs: the pool alone, contended, and under Django
     beside stock Django and other pools.
@@ -71,7 +78,7 @@ def bench(
     result = _measured(count, QUICK_SECONDS if quick else SECONDS, peers=not no_peers)
     console = Console()
     if not console.is_terminal:
-        console.width = 120  # nothing to fit into
+        console.width = 140  # nothing to fit into
     show(console, result)
     for path, make in outputs.items():
         files.write(path, make(result))

@@ -91,9 +91,9 @@ def test_a_dead_worker_ends_the_run(loadtests, server, short_tmp, tmp_path):
         if "loadtests.site.wsgi" in child.cmdline()
     )
     master.children()[0].kill()
-    out, _ = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "a worker of gunicorn has died" in out
-    assert read(tmp_path)["failure"]
+    assert "a worker of gunicorn has died\nthe end of its log:" in err
+    assert read(tmp_path)["failure"] == "a worker of gunicorn has died"
     assert schemas(server) == 0
     assert_nothing_left(short_tmp)

@@ -50,8 +50,8 @@ class Invariants:
         pool = self.pool
         assert pool._lock.acquire(blocking=False), "somebody has switched with the lock held"
         pool._lock.release()
-        assert not self.driver.faults
-        assert not self.simulation.crashes
+        assert not self.driver.faults, self.driver.faults
+        assert not self.simulation.crashes, self.simulation.crashes
         self._slots_add_up()
         self._the_limit_holds()
         self._first_in_first_out()
@@ -93,7 +93,7 @@ class Invariants:
         """Nothing is ready to run: whatever is under way is held by a step of the driver."""
         assert not self.simulation.ready
         numbers, held = self.pool.snapshot(), self.driver.held
-        worked_on = len(held("open")) + len(held("close"))
+        worked_on = len(held("open")) + len(held("close")) + len(held("farewell"))
         assert numbers.opening + numbers.closing == worked_on, "a slot that nobody works on"
         self._nobody_sleeps_for_nothing()
         self._the_reaper_knows_what_is_due()

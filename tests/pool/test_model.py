@@ -29,12 +29,13 @@ from django_pgpool.pool import Pool, Reason, Slot
 
 EXAMPLES = 60 * max(1, int(float(os.environ.get("DJANGO_PGPOOL_STRESS", "0"))))
 ANY = st.integers(0, 1_000_000)
-KINDS = ("reset", "close", "ping")
+KINDS = ("reset", "close", "farewell", "ping")
 OUTCOMES: dict[str, list[Outcome]] = {
     "open": [FINE, FINE, FAILS, FULL],
     "close": [FINE, FAILS],
+    "farewell": [FINE, FAILS],
     "ping": [FINE, FAILS, Outcome(result=False)],
-    "reset": [FINE, FAILS, Outcome(result=Reason.DIRTY)],
+    "reset": [FINE, FAILS, Outcome(result=Reason.DIRTY), Outcome(result=Reason.DEMOTED)],
 }
 
 
@@ -95,7 +96,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.held.append((slot, slot.lease))
 
     @precondition(lambda self: self.held)
-    @rule(which=ANY, how=st.sampled_from(["release", "release", "release", "evict"]))
+    @rule(which=ANY, how=st.sampled_from(["release", "release", "evict", "reclaim"]))
     def give_back(self, which: int, how: str) -> None:
         slot, lease = self._take(self.held, which)
         self.driver.let_go(slot.connection)
@@ -214,7 +215,7 @@ class PoolMachine(RuleBasedStateMachine):
         assert numbers.waiting <= len(self.acquirers)
         assert numbers.openings <= self.driver.opened  # less those whose probe has failed
         assert sum(numbers.evictions.values()) <= len(self.driver.closed)
-        if not held("close"):
+        if not (held("close") or held("farewell")):
             assert len(self.driver.server) == numbers.size
 
     # -- the end

@@ -53,6 +53,7 @@ def chooser(random: Random, tick: float, *, endless: bool) -> Callable[[str], Ou
         "ping": [Outcome(result=False), Outcome(tick, error=lambda: DriverError("odd"))],
         "reset": [Outcome(result=Reason.DIRTY), Outcome(tick, error=lambda: DriverError("odd"))],
         "close": [Outcome(error=lambda: DriverError("odd"))],
+        "farewell": [Outcome(error=lambda: DriverError("odd"))],
         "probe": [Outcome(error=lambda: DriverError("odd"))],
     }
 
@@ -95,6 +96,8 @@ def simulated(seed: int) -> None:
     simulation = Simulation(random)
     driver = FakeDriver(simulation)
     driver.choose = chooser(random, 0.01, endless=True)
+    if random.random() < 0.5:
+        driver.always("farewell", Outcome())
     pool: Pool[Any] = Pool(
         driver,
         maxsize=random.randint(1, 6),
@@ -140,7 +143,10 @@ def simulated(seed: int) -> None:
     assert pool.snapshot().in_use == pool.snapshot().waiting == 0
     pool.maxwaiting = None
     tasks = [simulation.go(pool.acquire, 1e6) for _ in range(pool.maxsize)]
-    simulation.advance(1e6)
+    for _ in range(100):
+        if all(task.done for task in tasks):
+            break
+        simulation.advance(1.0)
     slots = [task.get() for task in tasks]
     assert len({id(slot) for slot in slots}) == pool.maxsize
     for slot in slots:
@@ -206,6 +212,8 @@ def greenlets(seed: int) -> None:
     spawned.clear()
     driver = FakeDriver(GeventRuntime())
     driver.choose = chooser(random, 0.003, endless=True)
+    if random.random() < 0.5:
+        driver.always("farewell", Outcome())
     pool: Pool[Any] = Pool(
         driver,
         maxsize=random.randint(1, 20),
@@ -301,6 +309,8 @@ def threads(seed: int) -> None:
     random = Random(seed)
     driver = FakeDriver(ThreadRuntime())
     driver.choose = chooser(random, 0.002, endless=False)
+    if random.random() < 0.5:
+        driver.always("farewell", Outcome())
     pool: Pool[Any] = Pool(
         driver,
         maxsize=random.randint(1, 10),

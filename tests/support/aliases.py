@@ -116,4 +116,3 @@ class Aliases:
                 lambda name=name: f"sessions of {name} left: {self._server.backends(name)}",
             )
         self._names.clear()
-
