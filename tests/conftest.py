@@ -2,6 +2,7 @@
 
 The PostgreSQL server and the database are made when the first test asks for them.
 """
+# ruff: noqa: E402  the patching and the path come first
 
 from gevent import monkey
 
@@ -23,12 +24,11 @@ import django
 
 django.setup()
 
+import settings
 import structlog
 from django.db import connections
 from support.aliases import Alias, Aliases
-from support.server import URL_VARIABLE, Server, test_server
-
-import settings
+from support.server import URL_VARIABLE, Server, running_server
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def server() -> Iterator[Server]:
     """The server, with a database of our own in it that has the tables of ``shop``."""
     from shop.models import Item
 
-    with test_server() as server:
+    with running_server() as server:
         os.environ[URL_VARIABLE] = server.dsn
         connections.databases["default"].update(settings.database(server.dsn))
         default = connections["default"]

@@ -7,7 +7,6 @@ import json
 import os
 
 from psycopg2.extensions import parse_dsn
-
 from support.server import URL_VARIABLE
 
 SECRET_KEY = "tests"

@@ -1,5 +1,6 @@
 """gevent.Timeout and kill, at every point where a request can be waiting."""
 
+
 from contextlib import contextmanager
 
 import gevent

@@ -1,5 +1,6 @@
 """atomic() and a pool whose last connection is the one that fails."""
 
+
 import contextlib
 
 import pytest

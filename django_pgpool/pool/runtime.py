@@ -126,8 +126,11 @@ class ThreadRuntime:
         return ThreadParker()
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
-        # Real threads, also in a process that gevent has patched since.
-        _start_new_thread(_run, (work, ended))
+        if gevent_has_patched():  # since: it has to be a real thread all the same
+            _start_new_thread(_run, (work, ended))
+        else:
+            name = "django_pgpool"
+            threading.Thread(target=_run, args=(work, ended), name=name, daemon=True).start()
 
 
 def gevent_has_patched() -> bool:

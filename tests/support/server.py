@@ -133,7 +133,7 @@ class Server:
 
 
 @contextmanager
-def test_server() -> Iterator[Server]:
+def running_server() -> Iterator[Server]:
     """DATABASE_URL's server, or else a throw-away one."""
     url = os.environ.get("DATABASE_URL")
     if url:

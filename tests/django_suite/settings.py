@@ -1,0 +1,17 @@
+"""Django's settings for its own tests; the parent process says which engine and which server."""
+
+import json
+import os
+
+DATABASES = json.loads(os.environ["DJANGO_SUITE_DATABASES"])
+TEST_RUNNER = "tests.django_suite.recorder.RecordingRunner"
+
+# As in Django's own tests/test_sqlite.py
+SECRET_KEY = "django_tests_secret_key"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+USE_TZ = False
+
+if DATABASES["default"]["ENGINE"] != "django_pgpool":
+    from psycogreen.gevent import patch_psycopg
+
+    patch_psycopg()

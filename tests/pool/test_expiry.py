@@ -1,0 +1,83 @@
+"""Connections expire in time, and never all together."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from fakes import slow
+from pool.conftest import Rig
+
+from django_pgpool.pool.expiry import JITTER, expiry
+
+
+def burst(number: int, seed: int) -> list[float]:
+    random, taken = Random(seed), []
+    for _ in range(number):
+        taken.append(expiry(1000.0, 300.0, number, taken, random))
+    return taken
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_expirations_lie_in_the_last_fifth_of_the_lifetime(seed: int) -> None:
+    moments = burst(20, seed)
+    assert min(moments) >= 1000.0 + 300.0 * (1 - JITTER)
+    assert max(moments) <= 1300.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_those_of_one_burst_are_spaced_out(seed: int) -> None:
+    moments = sorted(burst(20, seed))
+    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    average = 300.0 * JITTER / 20
+    assert min(gaps) > average / 20
+    # No more than a quarter of them in any tenth of the time: random ones alone bunch up.
+    for moment in moments:
+        assert sum(moment <= other < moment + 6.0 for other in moments) <= 6
+
+
+def test_two_draws_differ() -> None:
+    assert burst(5, 1) != burst(5, 2)
+
+
+def test_without_expires_nothing_expires(rig: Rig) -> None:
+    assert expiry(1000.0, None, 20, [], Random(1)) == float("inf")
+    rig.build(expires=None, cleanup=None)
+    rig.release(rig.acquire())
+    rig.advance(1e6)
+    assert rig.numbers.idle == 1
+    assert not rig.simulation.alive()
+
+
+def test_a_pool_that_was_filled_at_once_is_renewed_little_by_little(rig: Rig) -> None:
+    rig.build(expires=300.0, cleanup=None)
+    rig.driver.always("open", slow(0.001))
+    rig.release(*rig.fill(20))
+    rig.advance(240.0 - 2.0)
+    assert rig.numbers.idle == 20
+    sizes = []
+    for _ in range(62):
+        rig.advance(1.0)
+        sizes.append(rig.numbers.size)
+    assert sizes[-1] == 0
+    falls = [before - after for before, after in zip([20, *sizes], sizes, strict=False)]
+    assert max(falls) <= 3
+
+
+def test_a_connection_in_use_outlives_its_time_until_it_comes_back(rig: Rig) -> None:
+    rig.build(expires=10.0)
+    slot = rig.acquire()
+    rig.advance(100.0)
+    assert rig.numbers.in_use == 1
+    assert slot.connection.is_open
+    rig.release(slot)
+    assert rig.numbers.size == 0
+
+
+def test_no_idle_connection_grows_older_than_expires(rig: Rig) -> None:
+    rig.build(expires=10.0, cleanup=None)
+    rig.release(*rig.fill(5))
+    rig.advance(9.001)
+    rig.advance(1.0)
+    assert rig.numbers.size == 0
+    assert rig.numbers.evictions == {"expired": 5}

@@ -1,0 +1,381 @@
+"""When connections are opened, how many at once, and what a failing server costs."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from random import Random
+
+import pytest
+from fakes import FAILS, FULL, HELD, DriverError, FakeConnection, Outcome, ServerFull, slow
+from greenlet import GreenletExit
+from pool.conftest import Rig
+
+from django_pgpool.exceptions import PoolExhausted
+from django_pgpool.pool.growth import BACKOFF_MAX, PATIENCE, Growth
+
+OUTAGE = Outcome(0.01, error=lambda: DriverError("connection refused"))
+
+
+def test_openings_in_flight_double_while_finished_ones_find_waiters(rig: Rig) -> None:
+    rig.build(maxsize=100)
+    rig.driver.always("open", HELD)
+    rig.waiters(100)
+    in_flight = []
+    for _ in range(5):
+        in_flight.append(rig.numbers.opening)
+        for step in rig.driver.held("open"):
+            rig.driver.finish(step)
+        rig.settle()
+    assert in_flight == [1, 2, 4, 8, 16]
+
+
+def test_slow_start_begins_anew_after_a_quiet_time(rig: Rig) -> None:
+    rig.build(maxsize=20)
+    rig.driver.always("open", slow(0.05))
+    waiters = rig.waiters(100)
+    while not all(waiter.done for waiter in waiters):
+        rig.advance(0.1)
+        for waiter in waiters:
+            if waiter.done and waiter.result is not None:
+                slot, waiter.result = waiter.result, None
+                rig.run(rig.pool.release, slot, slot.lease)
+    rig.advance(60.0)
+    assert rig.numbers.size == 0
+    rig.driver.always("open", HELD)
+    rig.waiters(20)
+    assert rig.numbers.opening == 1
+
+
+def test_an_opening_whose_reason_has_gone_is_not_started(rig: Rig) -> None:
+    rig.build()
+    slot = rig.acquire()
+    rig.driver.let_go(slot.connection)
+    waiter = rig.go(rig.pool.acquire)
+    rig.simulation.step()
+    assert rig.numbers.opening == 1  # decided, not begun
+    rig.simulation.ready.insert(0, rig.simulation.ready.pop())
+    rig.go(rig.pool.release, slot, slot.lease)
+    rig.simulation.step(-1)
+    rig.settle()
+    assert waiter.get() is slot
+    assert rig.driver.calls["open"] == 1
+    assert rig.numbers.opening == 0
+
+
+def test_a_waiters_death_before_the_opening_begins_cancels_it(rig: Rig) -> None:
+    rig.build()
+    waiter = rig.go(rig.pool.acquire)
+    rig.simulation.step()
+    rig.simulation.switch_into(waiter, GreenletExit())
+    rig.settle()
+    assert rig.driver.calls["open"] == 0
+    assert rig.numbers.size == 0
+
+
+def test_a_waiters_death_does_not_cancel_an_opening_that_has_begun(rig: Rig) -> None:
+    rig.build()
+    rig.driver.script("open", HELD)
+    (waiter,) = rig.waiters(1)
+    rig.kill(waiter)
+    rig.settle()
+    assert rig.numbers.opening == 1
+    rig.driver.finish("open")
+    rig.settle()
+    assert rig.numbers.idle == 1
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_killed_opening_is_replaced_while_somebody_waits(rig: Rig, begun: bool) -> None:
+    rig.build()
+    rig.driver.script("open", HELD)
+    waiter = rig.go(rig.pool.acquire)
+    if begun:
+        rig.settle()
+    else:
+        rig.simulation.step()
+        rig.driver._scripts.clear()
+    (opener,) = rig.simulation.alive()
+    rig.kill(opener)
+    rig.simulation.ready.reverse()
+    rig.settle()
+    assert waiter.done
+    assert rig.numbers.size == 1
+    assert rig.numbers.open_failures == 0
+
+
+# ---- opening only where a release would not come sooner
+
+
+def measured(open_seconds: float, use_seconds: float) -> Growth:
+    growth = Growth(Random(1))
+    growth.succeeded(open_seconds, 1)
+    growth.measure_use(use_seconds * 10, 10)
+    growth.queue_changes(0.0, 0)  # the first waiter comes at 0
+    growth.ramp = 100
+    return growth
+
+
+def test_nothing_is_opened_for_those_whom_releases_will_serve_first() -> None:
+    growth = measured(open_seconds=0.1, use_seconds=0.01)
+    # Two in use make 20 releases during an opening.
+    assert growth.wanted(0.0, waiting=20, opening=0, in_use=2) == 0
+    assert growth.wanted(0.0, waiting=25, opening=0, in_use=2) == 5
+    assert growth.wanted(0.0, waiting=25, opening=3, in_use=2) == 2
+    assert growth.wanted(0.0, waiting=20, opening=0, in_use=0) == 20
+
+
+def test_without_any_measurement_everybody_gets_an_opening() -> None:
+    growth = Growth(Random(1))
+    growth.ramp = 100
+    assert growth.wanted(0.0, waiting=7, opening=2, in_use=3) == 5
+
+
+def test_waiting_that_has_cost_as_much_as_an_opening_pays_for_one_and_only_one() -> None:
+    growth = measured(open_seconds=1.0, use_seconds=0.01)
+    assert growth.wanted(0.19, waiting=5, opening=0, in_use=5) == 0
+    assert growth.wanted(0.21, waiting=5, opening=0, in_use=5) == 1
+    growth.started(0.21)
+    assert growth.wanted(0.22, waiting=5, opening=1, in_use=5) == 0
+    assert growth.wanted(0.40, waiting=5, opening=1, in_use=5) == 0
+    assert growth.wanted(0.42, waiting=5, opening=1, in_use=5) == 1
+
+
+def test_growth_says_when_to_look_again_and_finds_something_to_do_then() -> None:
+    growth = measured(open_seconds=1.0, use_seconds=0.01)
+    moment = growth.look_again_at(0.0, waiting=5)
+    assert 0.2 < moment < 0.21
+    assert growth.wanted(moment, waiting=5, opening=0, in_use=5) == 1
+    assert growth.look_again_at(0.0, waiting=0) == float("inf")
+
+
+def test_a_wrong_prediction_is_found_out_though_nothing_happens(rig: Rig) -> None:
+    rig.build(maxsize=5, maxwait=60.0)
+    rig.driver.always("open", slow(0.5))
+    slots = rig.fill(1)
+    for _ in range(50):  # quick ones, by which the pool learns
+        rig.release(*slots)
+        slots = [rig.acquire()]
+    (waiter,) = rig.waiters(1)  # and now the holder takes its time
+    assert rig.numbers.opening == 0
+    rig.advance(1.2)
+    assert waiter.done
+    assert rig.numbers.in_use == 2
+
+
+# ---- a server that fails
+
+
+def test_one_failed_opening_fails_one_waiter_with_the_drivers_own_error(rig: Rig) -> None:
+    rig.build()
+    rig.driver.script("open", FAILS)
+    waiters = rig.waiters(3)
+    assert [type(waiter.error) for waiter in waiters] == [DriverError, type(None), type(None)]
+    assert str(waiters[0].error) == "connection refused"
+    rig.advance(1.0)
+    assert all(waiter.done and not waiter.error for waiter in waiters[1:])
+
+
+def test_a_failure_that_will_pass_costs_nobody_an_error_while_something_is_in_use(rig: Rig) -> None:
+    rig.build(maxwait=5.0)
+    slot = rig.acquire()
+    rig.driver.always("open", FULL)
+    waiters = rig.waiters(3)
+    rig.advance(3.0)
+    assert not any(waiter.done for waiter in waiters)
+    for waiter in waiters:
+        rig.release(slot)
+        assert waiter.get() is slot
+        rig.driver.hold(slot.connection)
+
+
+def test_maxwait_still_ends_that_and_names_the_last_error_as_the_cause(rig: Rig) -> None:
+    rig.build(maxwait=5.0)
+    rig.acquire()
+    rig.driver.always("open", FULL)
+    (waiter,) = rig.waiters(1)
+    rig.advance(5.1)
+    assert isinstance(waiter.error, PoolExhausted)
+    assert isinstance(waiter.error.__cause__, ServerFull)
+
+
+def test_a_server_that_restarts_is_waited_for_a_moment(rig: Rig) -> None:
+    rig.build()
+    rig.evict(rig.acquire())
+    rig.driver.always("open", FULL)
+    waiters = rig.waiters(3)
+    rig.advance(0.5)
+    assert not any(waiter.done for waiter in waiters)
+    rig.driver.always("open", slow(0.01))
+    rig.advance(1.0)
+    assert all(waiter.get() for waiter in waiters)
+
+
+def test_a_server_that_does_not_come_back_is_not_waited_for(rig: Rig) -> None:
+    rig.build(maxwait=60.0)
+    rig.evict(rig.acquire())
+    rig.driver.always("open", FULL)
+    waiters = rig.waiters(3)
+    rig.advance(3 * PATIENCE)
+    assert [type(waiter.error) for waiter in waiters] == [ServerFull] * 3
+
+
+def test_in_an_outage_later_requests_fail_fast_with_the_real_error(rig: Rig) -> None:
+    rig.build(maxwait=30.0)
+    rig.driver.always("open", OUTAGE)
+    rig.waiters(1)
+    rig.advance(1.0)
+    slowest = 0.0
+    for _ in range(200):
+        started = rig.simulation.now
+        (waiter,) = rig.waiters(1)
+        while not waiter.done:
+            rig.advance(0.005)
+        slowest = max(slowest, rig.simulation.now - started)
+        assert isinstance(waiter.error, DriverError)
+        rig.advance(0.1)
+    assert slowest < 0.1
+
+
+def test_attempts_during_an_outage_are_few_and_never_more_than_one_at_a_time(rig: Rig) -> None:
+    rig.build(maxsize=20)
+    rig.driver.always("open", OUTAGE)
+    for _ in range(600):  # 30 requests per second, for a minute
+        rig.waiters(3)
+        rig.advance(0.1)
+    assert 10 < rig.driver.calls["open"] < 40
+    assert rig.driver.most == 1
+
+
+def test_no_attempt_is_made_for_nobody(rig: Rig) -> None:
+    rig.build()
+    rig.driver.always("open", OUTAGE)
+    rig.waiters(1)
+    rig.advance(600.0)
+    assert rig.driver.calls["open"] == 1
+
+
+def test_pauses_between_attempts_double_have_jitter_and_a_limit() -> None:
+    pauses = []
+    for seed in range(50):
+        growth, now, own = Growth(Random(seed)), 100.0, []
+        for _ in range(12):
+            growth.failed(now, DriverError(), transient=False)
+            own.append(growth.retry_at - now)
+            now = growth.retry_at
+        pauses.append(own)
+    assert len({own[0] for own in pauses}) == 50
+    for own in pauses:
+        assert 0.05 <= own[0] <= 0.1
+        assert own[3] > own[0]
+        assert max(own) <= BACKOFF_MAX
+        assert min(own[-3:]) >= BACKOFF_MAX / 2
+
+
+def test_openings_that_fail_together_count_as_one_step_of_the_back_off() -> None:
+    growth = Growth(Random(1))
+    for _ in range(10):
+        growth.failed(100.0, DriverError(), transient=False)
+    assert growth.failures == 1
+    assert growth.retry_at <= 100.1
+
+
+def test_the_first_success_ends_the_back_off(rig: Rig) -> None:
+    rig.build(maxsize=10)
+    rig.driver.always("open", OUTAGE)
+    for _ in range(100):
+        rig.waiters(1)
+        rig.advance(0.2)
+    assert rig.numbers.last_error == "connection refused"
+    rig.driver.always("open", slow(0.01))
+    rig.advance(BACKOFF_MAX)
+    waiters = rig.waiters(10)
+    rig.advance(0.5)
+    assert all(waiter.get() for waiter in waiters)
+    assert rig.numbers.last_error is None
+
+
+def test_every_caller_gets_an_exception_of_its_own(rig: Rig) -> None:
+    rig.build()
+    rig.driver.always("open", OUTAGE)
+    waiters = rig.waiters(5)
+    rig.advance(2.0)
+    errors = [waiter.error for waiter in waiters]
+    assert len({id(error) for error in errors}) == 5
+    assert {str(error) for error in errors} == {"connection refused"}
+
+
+def test_a_failed_opening_keeps_nothing_of_the_half_made_connection_alive(rig: Rig) -> None:
+    rig.build()
+    halves: list[weakref.ref[FakeConnection]] = []
+
+    def fail() -> BaseException:
+        half = FakeConnection(0)
+        halves.append(weakref.ref(half))
+        try:
+            try:
+                assert half.is_open
+                raise OSError("reset by peer")
+            except OSError as error:
+                raise DriverError("half way") from error
+        except DriverError as error:
+            return error
+
+    rig.driver.script("open", Outcome(error=fail))
+    gc.collect()
+    gc.disable()
+    try:
+        (waiter,) = rig.waiters(1)
+        assert str(waiter.error) == "half way"
+        assert halves[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_a_connection_that_cannot_be_probed_is_closed_and_counts_as_a_failure(rig: Rig) -> None:
+    rig.build()
+    rig.driver.script("probe", FAILS)
+    (waiter,) = rig.waiters(1)
+    assert isinstance(waiter.error, DriverError)
+    assert not rig.driver.server
+    assert rig.numbers.size == 0
+    assert rig.numbers.open_failures == 1
+
+
+# ---- minsize
+
+
+def test_minsize_is_kept_once_the_pool_has_been_used(rig: Rig) -> None:
+    rig.build(minsize=3, expires=None)
+    assert rig.numbers.size == 0
+    rig.release(*rig.fill(6))
+    rig.advance(1000.0)
+    assert rig.numbers.idle == 3
+
+
+def test_minsize_is_filled_and_refilled(rig: Rig) -> None:
+    rig.build(minsize=3)
+    rig.driver.always("open", slow(0.01))
+    slot = rig.fill(1)[0]
+    rig.advance(1.0)
+    assert rig.numbers.size == 3
+    rig.evict(slot)
+    rig.advance(1.0)
+    assert rig.numbers.idle == 3
+    rig.run(rig.pool.drain)
+    rig.advance(1.0)
+    assert rig.numbers.idle == 3
+    assert rig.numbers.evictions == {"broken": 1, "drained": 3}
+
+
+def test_minsize_is_refilled_after_an_outage_without_any_traffic(rig: Rig) -> None:
+    rig.build(minsize=2)
+    rig.release(*rig.fill(2))
+    rig.driver.always("open", OUTAGE)
+    rig.run(rig.pool.drain)
+    rig.advance(60.0)
+    assert rig.numbers.size == 0
+    assert rig.driver.calls["open"] < 40
+    rig.driver.always("open", slow(0.01))
+    rig.advance(2 * BACKOFF_MAX)
+    assert rig.numbers.idle == 2

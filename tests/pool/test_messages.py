@@ -1,0 +1,79 @@
+"""What an operator reads when the pool is exhausted: whole messages."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.utils import OperationalError
+from fakes import FULL, HELD, DriverError, Outcome
+from pool.conftest import Rig
+
+from django_pgpool.exceptions import PoolClosed, PoolExhausted
+
+
+def message(rig: Rig, maxwait: float | None = None) -> str:
+    (waiter,) = rig.waiters(1, maxwait)
+    rig.advance(30.0)
+    assert type(waiter.error) is PoolExhausted
+    return str(waiter.error)
+
+
+def test_all_are_busy(rig: Rig) -> None:
+    rig.build(name="shop", maxsize=2, maxwait=10.0)
+    rig.fill(2)
+    assert message(rig) == (
+        "Pool 'shop': no connection within maxwait=10 s (waited 10.00 s). maxsize=2: in use 2, "
+        "opening 0, idle 0; waiting 0. All connections are busy: hold them for less time, or raise "
+        "OPTIONS['maxsize'] (within the server's max_connections) or OPTIONS['maxwait']."
+    )
+
+
+def test_others_are_still_waiting_and_one_is_closing(rig: Rig) -> None:
+    pool = rig.build(name="shop", maxsize=2, maxwait=60.0)
+    slots = rig.fill(2)
+    rig.waiters(3)
+    rig.driver.always("close", HELD)
+    rig.driver.let_go(slots[0].connection)
+    rig.go(pool.evict, slots[0], slots[0].lease)
+    assert message(rig, 0.25) == (
+        "Pool 'shop': no connection within maxwait=0.25 s (waited 0.25 s). maxsize=2: in use 1, "
+        "opening 0, idle 0, closing 1; waiting 3. All connections are busy: hold them for less "
+        "time, or raise OPTIONS['maxsize'] (within the server's max_connections) or "
+        "OPTIONS['maxwait']."
+    )
+
+
+def test_the_server_has_refused(rig: Rig) -> None:
+    rig.build(name="shop", maxsize=2, maxwait=1.5)
+    rig.acquire()
+    rig.driver.always("open", FULL)
+    assert message(rig) == (
+        "Pool 'shop': no connection within maxwait=1.5 s (waited 1.50 s). maxsize=2: in use 1, "
+        "opening 0, idle 0; waiting 0. The last attempt to open a connection failed: too many "
+        "clients already"
+    )
+
+
+def test_an_error_of_several_lines_becomes_one(rig: Rig) -> None:
+    rig.build(name="shop", maxsize=2, maxwait=1.0)
+    rig.acquire()
+    error = Outcome(error=lambda: DriverError("FATAL:\n\tno\n"))
+    rig.driver.is_transient = lambda error: True  # type: ignore[method-assign]
+    rig.driver.always("open", error)
+    assert message(rig).endswith("failed: FATAL: no")
+
+
+def test_too_many_are_waiting(rig: Rig) -> None:
+    rig.build(name="shop", maxsize=1, maxwaiting=2)
+    rig.acquire()
+    rig.waiters(2)
+    (waiter,) = rig.waiters(1)
+    assert str(waiter.error) == (
+        "Pool 'shop': 2 callers are waiting already (maxwaiting=2). maxsize=1: in use 1, opening "
+        "0, idle 0; waiting 2. Hold connections for less time, or raise OPTIONS['maxsize'] (within "
+        "the server's max_connections) or OPTIONS['maxwaiting']."
+    )
+
+
+@pytest.mark.parametrize("error", [PoolExhausted, PoolClosed])
+def test_django_sees_operational_errors(error: type[Exception]) -> None:
+    assert issubclass(error, OperationalError)

@@ -1,0 +1,184 @@
+"""Without gevent: the same pool, limit, queue and waiting; a daemon thread as the reaper.
+
+What other test modules parametrise by ``world`` runs here too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import gevent
+import pytest
+from fakes import FakeDriver, eventually, slow
+from gevent.threadpool import ThreadPool
+from pool.conftest import World
+
+from django_pgpool.exceptions import PoolExhausted
+from django_pgpool.pool import Pool
+from django_pgpool.pool.runtime import GeventRuntime, ThreadRuntime
+
+SCRIPT = """
+from fakes import FakeDriver
+from django_pgpool.pool import Pool
+from django_pgpool.pool.runtime import ThreadRuntime, current_runtime
+assert isinstance(current_runtime(), ThreadRuntime)
+pool = Pool(FakeDriver(ThreadRuntime()), cleanup=3600.0)
+slot = pool.acquire()
+pool.release(slot, slot.lease)
+print("done")
+"""
+
+
+@pytest.fixture
+def threads() -> World:
+    return World(ThreadRuntime(), time.sleep)
+
+
+@pytest.mark.threads
+def test_100_threads_never_exceed_maxsize(threads: World) -> None:
+    pool = threads.build(maxsize=5, maxwait=30.0)
+    threads.driver.always("open", slow(0.01))
+
+    def work() -> None:
+        for _ in range(10):
+            slot = pool.acquire()
+            with threads.driver.using(slot.connection):
+                time.sleep(0.0005)
+            pool.release(slot, slot.lease)
+
+    for result in [threads.start(work) for _ in range(100)]:
+        result(30.0)
+    assert threads.driver.most <= 5
+    assert not threads.driver.faults
+    assert pool.snapshot().acquires == 1000
+    pool.close()
+
+
+@pytest.mark.threads
+def test_threads_are_served_in_the_order_of_arrival(threads: World) -> None:
+    pool = threads.build(maxsize=1)
+    slot = pool.acquire()
+    order: list[int] = []
+
+    def work(number: int) -> None:
+        mine = pool.acquire()
+        order.append(number)
+        pool.release(mine, mine.lease)
+
+    results = []
+    for number in range(10):
+        results.append(threads.start(work, number))
+        threads.eventually(lambda number=number: pool.snapshot().waiting == number + 1)
+    pool.release(slot, slot.lease)
+    for result in results:
+        result()
+    assert order == list(range(10))
+    pool.close()
+
+
+@pytest.mark.threads
+def test_a_thread_waits_no_longer_than_maxwait(threads: World) -> None:
+    pool = threads.build(maxsize=1)
+    slot = pool.acquire()
+    started = time.monotonic()
+    with pytest.raises(PoolExhausted):
+        pool.acquire(0.05)
+    assert 0.04 < time.monotonic() - started < 5.0
+    pool.release(slot, slot.lease)
+    pool.close()
+
+
+@pytest.mark.threads
+def test_of_two_threads_that_release_the_same_lease_one_is_refused(threads: World) -> None:
+    pool = threads.build(maxsize=2)
+    threads.driver.always("reset", slow(0.01))
+    for _ in range(20):
+        slot = pool.acquire()
+        results = [threads.start(pool.release, slot, slot.lease) for _ in range(2)]
+        refused = 0
+        for result in results:
+            try:
+                result()
+            except RuntimeError:
+                refused += 1
+        assert refused == 1
+        assert len({id(pool.acquire()) for _ in range(2)}) == 2
+        for held in list(pool._slots):
+            pool.release(held, held.lease)
+    pool.close()
+
+
+@pytest.mark.threads
+def test_an_empty_pool_keeps_no_thread(threads: World) -> None:
+    pool = threads.build(cleanup=0.02)
+    slot = pool.acquire()
+    pool.release(slot, slot.lease)
+    threads.eventually(lambda: not pool.snapshot().size)
+    threads.eventually(
+        lambda: not [thread for thread in threading.enumerate() if thread.name == "django_pgpool"]
+    )
+
+
+@pytest.mark.threads
+def test_a_process_ends_though_its_reaper_sleeps() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+@pytest.mark.threads
+def test_no_thread_to_be_had_is_a_failed_opening(
+    threads: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = threads.build()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            pool.acquire()
+        assert pool.snapshot().size == pool.snapshot().waiting == 0
+    threads.eventually(lambda: time.monotonic() > pool._growth.retry_at)
+    slot = pool.acquire()
+    pool.release(slot, slot.lease)
+    pool.close()
+
+
+# ---- greenlets of several threads share one pool
+
+
+def test_greenlets_and_foreign_threads_share_a_pool() -> None:
+    runtime = GeventRuntime()
+    driver = FakeDriver(runtime)
+    pool: Pool[Any] = Pool(driver, maxsize=3, maxwait=30.0, cleanup=0.1, runtime=runtime)
+    foreign = ThreadPool(4)
+    driver.always("open", slow(0.002))
+
+    def work() -> None:
+        for _ in range(50):
+            slot = pool.acquire()
+            with driver.using(slot.connection):
+                gevent.sleep(0.0005)
+            pool.release(slot, slot.lease)
+
+    jobs = [foreign.spawn(work) for _ in range(4)] + [gevent.spawn(work) for _ in range(8)]
+    for job in jobs:
+        job.get(timeout=60.0)
+    assert pool.snapshot().acquires == 12 * 50
+    assert driver.most <= 3
+    assert not driver.faults
+    eventually(lambda: not pool.snapshot().size, gevent.sleep)
+    foreign.kill()
+    pool.close()

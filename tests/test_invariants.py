@@ -1,0 +1,166 @@
+"""The pool's promises on real PostgreSQL, with the server's own count from another process."""
+
+import random
+import statistics
+import time
+from contextlib import closing
+
+import gevent
+import pytest
+from django.db import DatabaseError, transaction
+from psycopg2 import extensions
+from shop.models import Item
+from support.sampler import sampling
+from support.waiting import eventually, join, running
+
+
+def all_slots_usable(alias, count):
+    pids = []
+
+    def hold():
+        with alias.request():
+            pids.append(alias.pid())
+            eventually(lambda: len(pids) == count)
+
+    with running(*[hold] * count) as greenlets:
+        join(greenlets)
+    assert len(set(pids)) == count
+
+
+def ended_by_us_before(sample, closed):
+    """Sessions that were exiting: we had closed our end already when the server was asked."""
+    return {pid for pid in sample.sessions if closed.get(pid, sample.after) < sample.before}
+
+
+def test_a_cold_burst_never_has_more_sessions_than_maxsize(make_alias, server):
+    alias = make_alias(maxsize=10, maxwait=60)
+
+    def work():
+        with alias.request():
+            alias.value("SELECT pg_sleep(0.002)")
+
+    with sampling(server.dsn, alias.name) as samples, running(*[work] * 300) as greenlets:
+        join(greenlets)
+    assert 2 <= samples.most <= 10
+    snapshot = alias.pool.snapshot()
+    assert (snapshot.acquires, snapshot.in_use, snapshot.waiting) == (300, 0, 0)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kills_and_timeouts_cost_no_slot_and_the_server_never_counts_more(make_alias, server, seed):
+    chance = random.Random(seed)
+    closed = {}
+
+    class Recording(extensions.connection):
+        """Knows when we have closed our end. The server's process may take a moment to exit."""
+
+        def close(self):
+            super().close()
+            closed.setdefault(self.info_pid, time.monotonic())
+
+        @property
+        def info_pid(self):
+            return self.__dict__.setdefault("pid", self.get_backend_pid() if not self.closed else 0)
+
+        def cursor(self, *args, **kwargs):
+            _ = self.info_pid
+            return super().cursor(*args, **kwargs)
+
+    alias = make_alias(maxsize=10, maxwait=60, cleanup=0.2, connection_factory=Recording)
+    done = [0]
+
+    def query():
+        alias.value("SELECT pg_sleep(%s)", chance.random() * 0.006)
+
+    def write():
+        with transaction.atomic(using=alias.name):
+            Item.objects.using(alias.name).create(name=f"{chance.random()}")
+            query()
+
+    def read():
+        with closing(Item.objects.using(alias.name).iterator(chunk_size=1)) as rows:
+            next(rows, None)
+
+    def manual():
+        alias.wrapper.set_autocommit(False)
+        query()
+
+    def work():
+        for _ in range(15):
+            try:
+                with alias.request(), gevent.Timeout(chance.choice([5, 5, 5, 0.004])):
+                    chance.choice([query, query, write, read, manual])()
+            except (gevent.Timeout, DatabaseError):
+                continue
+            done[0] += 1
+
+    def killer(greenlets):
+        while any(not greenlet.dead for greenlet in greenlets):
+            gevent.sleep(0.004)
+            living = [greenlet for greenlet in greenlets if not greenlet.dead]
+            if living:
+                chance.choice(living).kill(block=False)
+
+    with sampling(server.dsn, alias.name) as samples:
+        with running(*[work] * 200) as greenlets, running(lambda: killer(greenlets)):
+            gevent.joinall(greenlets, timeout=60)
+            assert all(greenlet.dead for greenlet in greenlets)
+        eventually(lambda: alias.pool.snapshot().in_use == 0)
+    assert done[0] > 100
+    assert samples.most >= 5
+    for sample in samples.all:
+        living = sample.sessions.keys() - ended_by_us_before(sample, closed)
+        assert len(living) <= 10, (sample, closed)
+    snapshot = alias.pool.snapshot()
+    assert (snapshot.waiting, snapshot.closing) == (0, 0)
+    assert snapshot.abandoned > 0
+    assert "idle in transaction" not in alias.states
+    all_slots_usable(alias, 10)
+    eventually(lambda: alias.backends == 0, lambda: f"{alias.states}, {alias.pool.snapshot()}")
+
+
+def test_everybody_gets_the_same_share(make_alias):
+    """200 greenlets over 20: with a queue that only schedules the wake-up, 180 of them starve."""
+    alias = make_alias(maxsize=20, maxwait=60)
+    counts = [0] * 200
+    total = 200 * 40
+
+    def work(number):
+        while sum_of() < total:
+            with alias.request():
+                alias.value("SELECT 1")
+            counts[number] += 1
+
+    def sum_of():
+        return alias.pool.snapshot().acquires
+
+    with running(*[lambda number=number: work(number) for number in range(200)]) as greenlets:
+        join(greenlets, 60)
+    variation = statistics.pstdev(counts) / statistics.mean(counts)
+    assert variation <= 0.02, (variation, min(counts), max(counts))
+
+
+def test_at_night_the_pool_reaches_zero_without_any_traffic(make_alias, events):
+    alias = make_alias(maxsize=10, maxwait=60, cleanup=0.3)
+    with running(*[lambda: alias.ask("SELECT pg_sleep(0.02)")] * 100) as greenlets:
+        join(greenlets)
+    assert alias.backends > 1
+    eventually(lambda: alias.backends == 0)
+    snapshot = alias.pool.snapshot()
+    assert snapshot.size == 0
+    assert set(snapshot.evictions) == {"idle"}
+    assert alias.ask("SELECT 1") == 1  # and in the morning it opens again
+
+
+def test_connections_expire_though_they_are_busy_and_nobody_notices(make_alias):
+    alias = make_alias(maxsize=3, maxwait=60, expires=0.3)
+    pids = set()
+
+    def work():
+        while alias.pool.snapshot().evictions.get("expired", 0) < 6:
+            pids.add(alias.ask("SELECT pg_backend_pid()"))
+
+    with running(*[work] * 6) as greenlets:
+        join(greenlets)
+    assert len(pids) >= 6
+    assert alias.pool.snapshot().open_failures == 0
