@@ -180,28 +180,25 @@ class FakeDriver:
         lingers = "farewell" in self._usual or bool(self._scripts.get("farewell"))
         try:
             self._take(self._outcome("close"), "close", connection)
-        except BaseException:
-            lingers = False
-            raise
         finally:
             with self._lock:
                 self.closed.append(connection)
                 connection.is_open = False
-            if not lingers:
-                self._forget(connection)
+                self.server.discard(connection)
         return (lambda: self._farewell(connection)) if lingers else None
 
     def _farewell(self, connection: FakeConnection) -> None:
-        connection.is_open = True  # to the server
+        """A session that lingers counts while somebody waits for its end."""
+        with self._lock:
+            self.server.add(connection)
+            self.most = max(self.most, len(self.server))
+        connection.is_open = True
         try:
             self._take(self._outcome("farewell"), "farewell", connection)
         finally:
             connection.is_open = False
-            self._forget(connection)
-
-    def _forget(self, connection: FakeConnection) -> None:
-        with self._lock:
-            self.server.discard(connection)
+            with self._lock:
+                self.server.discard(connection)
 
     def is_transient(self, error: BaseException) -> bool:
         return isinstance(error, ServerFull)

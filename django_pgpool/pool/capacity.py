@@ -102,6 +102,8 @@ class Capacity(Generic[C]):
         """The size that observers know of."""
         self._shrinking = False
         """Whether the reaper has closed something since it was told."""
+        self._passes = 0
+        """Passes of the reaper, or of what does its work, that are under way."""
 
     @property
     def _in_use(self) -> int:
@@ -392,16 +394,24 @@ class Capacity(Generic[C]):
 
     def _reap(self) -> None:
         """Close what is due, one at a time: a kill strands nothing."""
-        while True:
+        with self._lock:
+            self._passes += 1
+        try:
+            while True:
+                with self._lock:
+                    now = self._clock()
+                    slot = self._take_due(now)
+                    if slot is None:
+                        errands = self._decide(now)
+                        break
+                    expired = now >= slot.expires_at
+                    reason = slot.doom or (Reason.EXPIRED if expired else Reason.IDLE)
+                self._close(slot, reason)
+        finally:
             with self._lock:
-                now = self._clock()
-                slot = self._take_due(now)
-                if slot is None:
-                    errands = self._decide(now)
-                    break
-                reason = slot.doom or (Reason.EXPIRED if now >= slot.expires_at else Reason.IDLE)
-            self._close(slot, reason)
+                self._passes -= 1
         self._carry_out(errands)
+        self._tell_shrinkage()
 
     def _take_due(self, now: float) -> Slot | None:
         """Move an idle slot that is due to CLOSING. *(locked)*"""
@@ -499,7 +509,7 @@ class Capacity(Generic[C]):
         """One event per pass of the reaper: when all that it closed is gone."""
         with self._lock:
             before, size = self._told_size, len(self._slots)
-            if self._closing or not self._shrinking:
+            if self._passes or self._closing or not self._shrinking:
                 return
             self._shrinking = False
             if size >= before:

@@ -9,8 +9,9 @@ An opening is started where it serves a waiter sooner than the releases to come 
   added up since the queue was last empty; when it has cost as much as an opening, one is started.
   This is the ski-rental rule: never more than twice the cost of the right choice in hindsight.
 
-How many run at once follows TCP's slow start: one, and twice as many each time a finished one still
-finds waiters; back to one without demand, or after a failure.
+How many run at once follows TCP's slow start (RFC 5681): one, and one more for each that finishes
+and still finds waiters, which doubles them from round to round; back to one without demand, or
+after a failure.
 
 After a failure attempts back off (doubling, with jitter, up to BACKOFF_MAX); the first success ends
 it. Everything here is called under the pool's lock, does no I/O and reads no clock.
@@ -26,7 +27,6 @@ BACKOFF_MAX = 5.0
 PATIENCE = 1.0
 """Seconds for which a transient failure (server restarting, full) of a server that did work before
 makes waiters wait for the next attempt rather than fail."""
-RAMP_MAX = 1024
 _WEIGHT = 0.1
 """Of the newest measurement in the moving averages."""
 _TICK = 1e-6
@@ -127,7 +127,7 @@ class Growth:
         """An opening took so many seconds and finds so many waiters."""
         average = self.open_seconds
         self.open_seconds = average + (seconds - average) * _WEIGHT if average else seconds
-        self.ramp = min(self.ramp * 2, RAMP_MAX) if waiting else 1
+        self.ramp = self.ramp + 1 if waiting else 1
         self.worked = True
         self.error = None
         self.failures = 0

@@ -189,8 +189,8 @@ class Pool(Capacity[C]):
         with self._lock:
             for slot in self._slots:
                 condemn(slot, Reason.DRAINED)
-        self._tell("pool_drained", Level.INFO)
         self._reap_now()
+        self._tell("pool_drained", Level.INFO)
 
     def resize(self, maxsize: int) -> None:
         """Change the limit. A surplus is closed, idle ones now and the rest when they come back."""

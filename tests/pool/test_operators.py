@@ -99,7 +99,9 @@ def test_a_smaller_limit_closes_idle_ones_first_and_the_rest_at_release(rig: Rig
 def test_a_smaller_limit_keeps_what_is_idle_within_it(rig: Rig) -> None:
     rig.build(maxsize=5)
     slots = rig.fill(4)
-    rig.release(*slots)
+    for slot in slots:
+        rig.release(slot)
+        rig.advance(0.1)
     rig.run(rig.pool.resize, 3)
     assert set(rig.pool._idle) == set(slots[1:])  # the least recently used one has gone
     rig.is_whole()

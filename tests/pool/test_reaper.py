@@ -236,7 +236,6 @@ def test_a_farewell_that_does_not_go_well_frees_its_slot_all_the_same(rig: Rig, 
     farewell = rig.simulation.alive()[-1]
     if ends == "is killed before it begins":
         rig.simulation.switch_into(farewell, gevent.GreenletExit())
-        rig.driver.server.clear()  # nobody waits for it, but it has been said
     else:
         rig.settle()
         if ends == "fails":
