@@ -123,8 +123,9 @@ def parse(
     options = settings_dict.get("OPTIONS") or {}
     if options.get("pool"):
         raise ImproperlyConfigured(
-            f"{where}['OPTIONS']['pool'] switches on Django's own pool for psycopg 3. Remove it: "
-            'the engine django_pgpool is a pool. ("pool": False switches pooling off.)'
+            f"{where}['OPTIONS']['pool'] switches on Django's own pool, and that kind of Database "
+            "pooling requires psycopg >= 3. Remove it: the engine django_pgpool is a pool. "
+            '("pool": False switches pooling off.)'
         )
     for name in options:
         _check_known(where, name, is_libpq_parameter)

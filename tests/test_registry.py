@@ -161,3 +161,11 @@ def test_asking_for_statistics_opens_no_connection(make_alias):
     assert alias.pool.snapshot().size == 0
     assert [numbers.size for numbers in pools(alias)] == [0]
     assert alias.backends == 0
+
+
+def test_an_edited_conn_max_age_is_refused_though_there_is_a_pool(alias):
+    alias.ask("SELECT 1")
+    alias.settings["CONN_MAX_AGE"] = None
+    with pytest.raises(ImproperlyConfigured, match="CONN_MAX_AGE"):
+        alias.ask("SELECT 1")
+    alias.settings["CONN_MAX_AGE"] = 0
