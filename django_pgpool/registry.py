@@ -70,9 +70,10 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
     with _lock:
         entry = _entries.get(key)
         if entry is None:
+            entry = _make_entry(wrapper, key)
             # The same dictionary with other contents: it was edited, its old pool has no users.
             outdated = _forget(lambda other: other.source is source)
-            entry = _entries[key] = _make_entry(wrapper, key)
+            _entries[key] = entry
         entry.settings, entry.source = _copy(source), source
         _latest[wrapper.alias] = entry
     for pool in outdated:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from fakes import FakeDriver, Simulation
@@ -20,9 +22,18 @@ LEGAL = {
 
 
 class RecordedSlot(Slot):
-    """A slot that refuses illegal transitions."""
+    """A slot that refuses illegal transitions. Sets of them are always in the same order, so that
+    a run can be repeated."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_number", "_state")
+    numbers: Iterator[int] = count()
+
+    def __init__(self, now: float) -> None:
+        self._number = next(self.numbers)
+        super().__init__(now)
+
+    def __hash__(self) -> int:
+        return self._number
 
     @property
     def state(self) -> Any:
@@ -42,6 +53,7 @@ class Invariants:
         self.pool = pool
         self.simulation = simulation
         self.driver = driver
+        RecordedSlot.numbers = count()
         self._size = 0
         self._queue: list[Waiter] = []
         simulation.checks.append(self.after_every_switch)

@@ -157,7 +157,9 @@ def test_a_kill_loses_nothing(rig: Rig, point: Setup, with_a_waiter: bool) -> No
     assert not rig.simulation.alive()
 
 
-@pytest.mark.parametrize("error", [GreenletExit(), KeyboardInterrupt(), SystemExit(), TimeoutError()])
+@pytest.mark.parametrize(
+    "error", [GreenletExit(), KeyboardInterrupt(), SystemExit(), TimeoutError()]
+)
 def test_whatever_is_thrown_at_a_waiter_reaches_its_caller(rig: Rig, error: BaseException) -> None:
     rig.build(maxsize=1)
     slot = rig.acquire()

@@ -50,7 +50,12 @@ class PoolMachine(RuleBasedStateMachine):
         seed=ANY,
     )
     def build(
-        self, maxsize: int, minsize: int, maxwaiting: int | None, ping_after: float | None, seed: int
+        self,
+        maxsize: int,
+        minsize: int,
+        maxwaiting: int | None,
+        ping_after: float | None,
+        seed: int,
     ) -> None:
         self.simulation = Simulation()
         self.driver = FakeDriver(self.simulation)
