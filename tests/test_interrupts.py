@@ -1,6 +1,5 @@
 """gevent.Timeout and kill, at every point where a request can be waiting."""
 
-
 from contextlib import contextmanager
 
 import gevent

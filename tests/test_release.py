@@ -1,6 +1,5 @@
 """What the next holder of a connection finds, whatever the last one has done to it."""
 
-
 import pytest
 from django.db import transaction
 from psycopg2.extensions import (

@@ -1,6 +1,5 @@
 """atomic() and a pool whose last connection is the one that fails."""
 
-
 import contextlib
 
 import pytest

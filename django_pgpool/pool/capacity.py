@@ -134,14 +134,18 @@ class Capacity(Generic[C]):
 
     def _look_again_at(self, now: float) -> float:
         """When ``_decide`` may find more to do though nothing has happened. *(locked)*"""
-        uncovered = max(self._queue.length - self._opening, 0)
+        growth, waiting = self._growth, self._queue.length
+        uncovered = max(waiting - self._opening, 0)
+        short = len(self._slots) < self.minsize
         full = len(self._slots) >= self.maxsize
         # The end of an opening in flight decides anew by itself.
-        if full or self._closed or self._opening >= self._growth.ramp:
+        if full or self._closed or self._opening >= growth.ramp or not (uncovered or short):
             return NEVER
-        if uncovered or len(self._slots) < self.minsize:
-            return self._growth.look_again_at(now, uncovered)
-        return NEVER
+        if growth.wanted(now, waiting, self._opening, self._in_use) or (
+            short and now >= growth.retry_at
+        ):
+            return now
+        return growth.look_again_at(now, uncovered)
 
     def _reserve(self, now: float) -> Slot:
         slot = Slot(now)

@@ -7,7 +7,7 @@ import weakref
 
 import gevent
 import pytest
-from fakes import FAILS, HELD, Outcome, slow
+from fakes import FAILS, FULL, HELD, Outcome, slow
 from gevent.threadpool import ThreadPool
 from pool.conftest import Rig, World
 
@@ -179,6 +179,23 @@ def test_kills_of_the_reaper_do_not_make_it_spin(rig: Rig) -> None:
     assert rig.simulation.spawns - spawns <= 101
     rig.advance(30.0)
     assert rig.numbers.size == 0
+
+
+@pytest.mark.parametrize("minsize", [0, 1])
+def test_a_retry_is_not_missed_while_there_is_no_reaper(rig: Rig, minsize: int) -> None:
+    rig.build(minsize=minsize)
+    rig.driver.script("open", slow(25.0), FULL)  # the pool learns that openings are slow
+    (waiter,) = rig.waiters(1, 60.0)
+    rig.advance(30.0)
+    slot = waiter.get()
+    waiters = [] if minsize else rig.waiters(1, 60.0)
+    rig.run(rig.pool.evict, slot, slot.lease)
+    assert rig.numbers.open_failures == 1
+    (reaper,) = rig.simulation.alive()
+    rig.kill(reaper)  # its successor starts after the retry was due
+    rig.advance(1.0)
+    assert all(waiter.done for waiter in waiters)
+    assert rig.numbers.size == 1
 
 
 def test_the_reaper_works_again_after_a_server_restart(rig: Rig) -> None:

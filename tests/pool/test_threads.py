@@ -5,10 +5,13 @@ What other test modules parametrise by ``world`` runs here too.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from random import Random
 from typing import Any
 
 import gevent
@@ -154,6 +157,41 @@ def test_no_thread_to_be_had_is_a_failed_opening(
     slot = pool.acquire()
     pool.release(slot, slot.lease)
     pool.close()
+
+
+# ---- exceptions out of nowhere: Ctrl-C, alarms, sys.exit() in a signal handler
+
+
+class Alarm(BaseException):
+    pass
+
+
+def test_an_exception_from_a_signal_handler_never_leaves_the_lock_held() -> None:
+    world = World(GeventRuntime(), gevent.sleep)
+    random = Random(1)
+
+    def ring(number: int, frame: object) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    timer = signal.setitimer(signal.ITIMER_REAL, 0.0)  # the test's own time limit
+    try:
+        for _ in range(300):
+            pool = world.build()
+            slot = pool.acquire()
+            pool.release(slot, slot.lease)
+            with suppress(Alarm):
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
+                while True:
+                    slot = pool.acquire(0.0)
+                    pool.release(slot, slot.lease)
+            assert pool._lock.acquire(False), "held for ever"
+            pool._lock.release()
+            world.pools.clear()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 # ---- greenlets of several threads share one pool
