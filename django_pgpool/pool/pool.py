@@ -363,19 +363,22 @@ class Pool(Capacity[C]):
         self._tell("connection_reclaimed", Level.INFO, held)
 
     def _put_back(self, slot: Slot, lease: int, now: float, *, unused: bool = False) -> None:
-        waiter, due, fit = None, NEVER, True
+        waiter, due, reason = None, NEVER, None
         with self._lock:
             self._end_lease(slot, lease, now, unused=unused)
             slot.last_used = now
             if now >= slot.expires_at:
-                fit = False
+                reason = slot.doom or Reason.EXPIRED
+            elif self._queue.length and slot.readable():
+                reason = Reason.BROKEN  # an idle one is looked at when it is acquired
+            if reason is not None:
                 self._start_closing(slot)
             else:
                 waiter, due = self._place(slot, now)
         if waiter is not None:
             waiter.parker.wake()
-        elif not fit:
-            self._close(slot, slot.doom or Reason.EXPIRED)
+        elif reason is not None:
+            self._close(slot, reason)
         elif due < self._reaper.wakes_at:
             self._have_reaped(slot)
 
