@@ -4,15 +4,12 @@ import gevent
 import psycopg2
 import pytest
 from django.db import OperationalError
-from gevent.monkey import get_original
 from psycogreen.gevent import gevent_wait_callback
 from psycopg2.extensions import get_wait_callback, set_wait_callback
 from support.waiting import Elapsed, eventually, running
 
-from django_pgpool.drivers.session import TrackedConnection
+from django_pgpool.drivers import cancel as cancelling
 from django_pgpool.drivers.waiting import make_green, wait
-
-native_sleep = get_original("time", "sleep")
 
 
 @pytest.mark.parametrize("how", ["timeout", "kill"])
@@ -45,9 +42,32 @@ def test_without_cancel_timeout_it_runs_on(make_alias):
     assert alias.states == ["active"]
 
 
+def silent(descriptor, event, seconds):
+    """A server that does not answer."""
+    gevent.sleep(seconds)
+    raise TimeoutError
+
+
+@pytest.fixture(params=["non-blocking", "blocking"])
+def libpq(request, monkeypatch):
+    """psycopg2-binary has a libpq with non-blocking cancels; an older one must do, too."""
+    if request.param == "blocking":
+        monkeypatch.setattr(cancelling, "_non_blocking", None)
+    else:
+        assert cancelling._non_blocking is not None
+
+
+@pytest.mark.usefixtures("libpq")
+def test_either_kind_of_libpq_cancels(alias):
+    pid = alias.ask("SELECT pg_backend_pid()")
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
+        alias.value("SELECT pg_sleep(60)")
+    eventually(lambda: pid not in alias.pids, "the statement is still running", seconds=5)
+
+
 def test_a_cancel_that_takes_too_long_is_not_waited_for(make_alias, monkeypatch):
     alias = make_alias(maxsize=1, cancel_timeout=0.05)
-    monkeypatch.setattr(TrackedConnection, "cancel", lambda self: native_sleep(1), raising=False)
+    monkeypatch.setattr(cancelling, "wait_for", silent)
     with Elapsed() as elapsed:
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
             alias.value("SELECT pg_sleep(1)")
@@ -57,7 +77,7 @@ def test_a_cancel_that_takes_too_long_is_not_waited_for(make_alias, monkeypatch)
 
 def test_an_outer_timeout_during_the_cancel_is_not_lost(make_alias, monkeypatch):
     alias = make_alias(maxsize=1, cancel_timeout=30.0)
-    monkeypatch.setattr(TrackedConnection, "cancel", lambda self: native_sleep(1), raising=False)
+    monkeypatch.setattr(cancelling, "wait_for", silent)
     outer = gevent.Timeout(0.2)
     with pytest.raises(gevent.Timeout) as caught, outer, gevent.Timeout(0.05), alias.request():
         alias.value("SELECT pg_sleep(1)")

@@ -10,7 +10,6 @@ from typing import Any
 
 import psycopg2
 from gevent import Timeout
-from gevent.monkey import get_original
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
@@ -21,9 +20,9 @@ from psycopg2.extensions import (
 
 from ..pool.events import Reason
 from .session import TrackedConnection
+from .sockets import READ, unpatched_poll
 from .waiting import farewell
 
-_poll = get_original("select", "poll")
 FAREWELL = 1.0
 """Seconds to wait for the server to end a session that was closed: so long it counts."""
 _IDLE = TRANSACTION_STATUS_IDLE
@@ -100,8 +99,8 @@ class Psycopg2Driver:
         return connection
 
     def probe(self, connection: TrackedConnection) -> Callable[[], object]:
-        poller = _poll()
-        poller.register(connection.fileno(), 1)  # select.POLLIN
+        poller = unpatched_poll()
+        poller.register(connection.fileno(), READ)
         return partial(poller.poll, 0)
 
     def ping(self, connection: TrackedConnection) -> bool:

@@ -1,8 +1,7 @@
 """How psycopg2 waits under gevent: psycogreen's wait callback, and what that leaves out.
 
 A wait that is interrupted (gevent.Timeout, kill) makes psycopg2 close its end of the connection,
-but the server goes on with the statement. So the statement is cancelled first, by a request on a
-connection of its own, sent from gevent's thread pool because libpq blocks on it.
+but the server goes on with the statement. So the statement is cancelled first.
 """
 
 from __future__ import annotations
@@ -14,20 +13,18 @@ from socket import SHUT_RDWR
 from time import monotonic, sleep
 
 import psycopg2
-from gevent import Timeout, get_hub
 from gevent.monkey import get_original
-from gevent.socket import wait_read
 from psycogreen.gevent import gevent_wait_callback
 from psycopg2.extensions import TRANSACTION_STATUS_ACTIVE, get_wait_callback, set_wait_callback
 from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
 
 from ..pool.runtime import gevent_has_patched
+from .cancel import cancel
 from .session import TrackedConnection
+from .sockets import READ, wait_for
 
-_poll = get_original("select", "poll")
 _Socket = get_original("socket", "socket")
 _LOOK_EVERY = 0.01
-_READABLE = 1  # select.POLLIN, wherever there is poll()
 
 
 def make_green() -> None:
@@ -63,19 +60,8 @@ def _give_up(connection: TrackedConnection) -> None:
     if connection.get_transaction_status() != TRANSACTION_STATUS_ACTIVE:
         return  # not even connected
     connection.farewell = os.dup(connection.fileno())
-    _cancel(connection)
-
-
-def _cancel(connection: TrackedConnection) -> None:
-    """Ask the server to end the statement that is running. Does not touch psycopg2's mutex."""
-    if connection.cancel_timeout is None:
-        return
-    with suppress(psycopg2.Error):
-        if not gevent_has_patched():
-            connection.cancel()
-            return
-        with Timeout(connection.cancel_timeout, False):  # type: ignore[arg-type]
-            get_hub().threadpool.apply(connection.cancel)
+    if connection.cancel_timeout is not None:
+        cancel(connection, connection.cancel_timeout)
 
 
 def farewell(connection: TrackedConnection, seconds: float) -> Callable[[], None] | None:
@@ -100,7 +86,8 @@ def farewell(connection: TrackedConnection, seconds: float) -> Callable[[], None
 
 def _interrupt(connection: TrackedConnection, seconds: float) -> None:
     """Close a connection on which somebody else runs a statement, as soon as that has ended."""
-    _cancel(connection)
+    if connection.cancel_timeout is not None:
+        cancel(connection, connection.cancel_timeout)
     deadline = monotonic() + seconds
     while not connection.closed and (
         connection.get_transaction_status() == TRANSACTION_STATUS_ACTIVE
@@ -118,16 +105,10 @@ def _interrupt(connection: TrackedConnection, seconds: float) -> None:
 def _wait_for_end(socket: int, seconds: float) -> None:
     """Until the server closes the connection, at most so many seconds."""
     deadline = monotonic() + seconds
-    green = gevent_has_patched()
     try:
-        with suppress(OSError):
-            while (left := deadline - monotonic()) > 0:
-                if green:
-                    wait_read(socket, timeout=left)  # TimeoutError is an OSError
-                else:
-                    poller = _poll()
-                    poller.register(socket, _READABLE)
-                    poller.poll(left * 1000)
+        with suppress(OSError):  # TimeoutError among them
+            while True:
+                wait_for(socket, READ, deadline - monotonic())
                 if not os.read(socket, 65536):
                     return
     finally:

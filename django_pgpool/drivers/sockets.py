@@ -1,0 +1,23 @@
+"""Waiting for a socket, green where gevent has patched the process."""
+
+from __future__ import annotations
+
+from gevent.monkey import get_original
+from gevent.socket import wait_read, wait_write
+
+from ..pool.runtime import gevent_has_patched
+
+READ, WRITE = 1, 4  # select.POLLIN and POLLOUT, wherever there is poll()
+
+unpatched_poll = get_original("select", "poll")
+
+
+def wait_for(descriptor: int, event: int, seconds: float) -> None:
+    """Until READ or WRITE is possible. Raises TimeoutError after so many seconds."""
+    if gevent_has_patched():
+        (wait_read if event == READ else wait_write)(descriptor, timeout=max(seconds, 0.0))
+        return
+    poller = unpatched_poll()
+    poller.register(descriptor, event)
+    if not poller.poll(max(seconds, 0.0) * 1000):
+        raise TimeoutError
