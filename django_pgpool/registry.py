@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS
 
-from .drivers.psycopg2 import Psycopg2Driver, abandon, is_libpq_parameter
+from .drivers.psycopg2 import Psycopg2Driver, abandon, end, is_libpq_parameter
 from .observers.structlog import log_event
 from .options import PoolOptions, is_pooled, parse
 from .patching import check_patching
@@ -183,7 +183,7 @@ def _at_exit() -> None:
     with _lock:
         pools = _forget(lambda _: True)
     for pool in pools:
-        pool.close_idle()
+        end(pool.close_idle())
 
 
 def _after_fork_in_child() -> None:

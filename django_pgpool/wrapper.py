@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 from django.utils.asyncio import async_unsafe
 
 from . import registry
 from .drivers.psycopg2 import is_libpq_parameter
+from .drivers.resolving import where_to, with_addresses
 from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
 from .drivers.waiting import make_green
 from .options import OWN_OPTIONS, libpq_seconds, parse
@@ -93,7 +95,13 @@ class PooledMixin(Base):
         for group in TCP_DEFAULTS:
             if not params.keys() & group.keys():
                 params.update(group)
-        connection: TrackedConnection = super().get_new_connection(params)
+        params = with_addresses(params)
+        try:
+            connection: TrackedConnection = super().get_new_connection(params)
+        except psycopg2.OperationalError as error:
+            if "connection to server" in str(error):
+                raise
+            raise type(error)(f"{where_to(params)}{error}") from error
         try:
             self.connection = connection  # Django composes SQL through it
             connection.autocommit = True

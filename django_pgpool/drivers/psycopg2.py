@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import psycopg2
 from gevent import Timeout
 from psycopg2.extensions import (
+    TRANSACTION_STATUS_ACTIVE,
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
@@ -19,6 +21,7 @@ from psycopg2.extensions import (
 )
 
 from ..pool.events import Reason
+from .cancel import cancel
 from .session import TrackedConnection
 from .sockets import READ, unpatched_poll
 from .waiting import farewell
@@ -177,7 +180,7 @@ class Psycopg2Driver:
         if not isinstance(error, psycopg2.OperationalError):
             return False
         text = str(error)
-        no_socket = "on socket" in text and "No such file or directory" in text
+        no_socket = "Is the server running" in text and "No such file or directory" in text
         return no_socket or any(part in text for part in _TRANSIENT)
 
     @contextmanager
@@ -198,6 +201,23 @@ class Psycopg2Driver:
             ) from None
         finally:
             timeout.close()
+
+
+def end(connections: Iterable[TrackedConnection]) -> None:
+    """At the interpreter's exit, for what is still in use: nobody will give it back any more.
+
+    Those without a statement are closed; the statements of the others are cancelled, all of them
+    within the time of one cancel. Their connections end with the process.
+    """
+    deadline = monotonic() + FAREWELL / 2
+    for connection in connections:
+        if connection.closed or connection.abandoned:
+            continue
+        if connection.get_transaction_status() == TRANSACTION_STATUS_ACTIVE:
+            cancel(connection, deadline - monotonic())
+        else:
+            with suppress(psycopg2.Error):
+                connection.close()
 
 
 def abandon(connection: TrackedConnection) -> None:

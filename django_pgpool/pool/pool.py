@@ -210,12 +210,15 @@ class Pool(Capacity[C]):
         self._carry_out(errands)
         self._reap_now()
 
-    def close_idle(self) -> None:
-        """At the interpreter's exit: close what is idle. Nobody is told, nobody fails."""
+    def close_idle(self) -> list[C]:
+        """At the interpreter's exit: close what is idle. Nobody is told, nobody fails. Returns the
+        connections that are still in use."""
         with self._lock:
             for slot in self._slots:
                 condemn(slot, Reason.CLOSED)
+            held = [slot.connection for slot in self._slots if slot.state is IN_USE]
         self._reap_now()
+        return held
 
     def close(self) -> None:
         """End the pool: waiters fail with PoolClosed, idle connections are closed now and those in

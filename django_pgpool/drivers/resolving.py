@@ -1,0 +1,70 @@
+"""Names of hosts, resolved by gevent: libpq would block the whole process while it asks the DNS."""
+
+from __future__ import annotations
+
+import socket as constants
+from typing import Any
+
+import psycopg2
+from gevent import socket
+from psycopg2.extensions import get_wait_callback
+
+
+def with_addresses(params: dict[str, Any]) -> dict[str, Any]:
+    """Connection parameters with ``hostaddr``, where psycopg2 is green and ``host`` is a name.
+
+    ``host`` stays: TLS, Kerberos and password files go by it. A host with several addresses becomes
+    several entries, which libpq tries in turn, as it does by itself. Raises OperationalError where
+    no name can be resolved.
+    """
+    hosts = str(params.get("host") or "").split(",")
+    ports = str(params.get("port") or "").split(",")
+    if len(ports) == 1:
+        ports *= len(hosts)
+    for_libpq = get_wait_callback() is None or "hostaddr" in params or len(ports) != len(hosts)
+    if for_libpq or not any(map(_is_name, hosts)):
+        return params
+    entries: list[tuple[str, str, str]] = []
+    error = ""
+    for host, port in zip(hosts, ports, strict=True):
+        try:
+            entries += [(host, address, port) for address in _addresses(host)]
+        except OSError as failed:
+            error = f'could not translate host name "{host}" to address: {failed.strerror}'
+    if not entries:
+        raise psycopg2.OperationalError(error)
+    columns = (",".join(column) for column in zip(*entries, strict=True))
+    return {**params, **dict(zip(("host", "hostaddr", "port"), columns, strict=True))}
+
+
+def _is_name(host: str) -> bool:
+    """Not empty, not the directory of a unix socket, not an address."""
+    if not host or host.startswith(("/", "@")):
+        return False
+    for family in (constants.AF_INET, constants.AF_INET6):
+        try:
+            constants.inet_pton(family, host)
+        except OSError:
+            continue
+        return False
+    return True
+
+
+def _addresses(host: str) -> list[str]:
+    if not _is_name(host):
+        return [""]  # libpq goes by ``host``
+    found = socket.getaddrinfo(host, None, type=constants.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def where_to(params: dict[str, Any]) -> str:
+    """How libpq begins the message of a failed connection. psycopg2 loses it when it is green."""
+    host = str(params.get("host") or "").split(",")[0]
+    port = str(params.get("port") or "").split(",")[0] or "5432"
+    if not host:
+        return ""
+    if host.startswith(("/", "@")):
+        return f'connection to server on socket "{host}/.s.PGSQL.{port}" failed: '
+    address = str(params.get("hostaddr") or "").split(",")[0]
+    at = f'"{host}" ({address})' if address else f'"{host}"'
+    return f"connection to server at {at}, port {port} failed: "
