@@ -144,33 +144,22 @@ class PooledMixin(Base):
 
     @async_unsafe
     def ensure_connection(self) -> None:
-        # psycopg2 closes a connection when a wait is interrupted (gevent.Timeout) or the server is
-        # gone; after a fork it is the parent's. Outside of transactions the next query gets one
-        # that works.
-        connection = self.connection
-        if (
-            connection is not None
-            and self._holds_slot
-            and (connection.closed or connection.abandoned)
-            and self.autocommit
-            and not self.in_atomic_block
-        ):
+        # Outside of transactions the next query gets a connection that works.
+        if self._is_lost and self.autocommit and not self.in_atomic_block:
             self.close()
         super().ensure_connection()
 
     def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
-        if (
-            autocommit
-            and self.connection is None
-            and self.settings_dict["AUTOCOMMIT"]
-            and not self.in_atomic_block
-        ):
-            # The connection was lost, and with it what there was to switch back: connect() begins
-            # in autocommit mode. At the end of a broken atomic block Django would take another
-            # connection for nothing, and waiting for it could replace the error under way.
-            self.autocommit = True
-            self.run_commit_hooks_on_set_autocommit_on = False
-            return
+        if autocommit and self.settings_dict["AUTOCOMMIT"] and not self.in_atomic_block:
+            if self._is_lost:
+                self.close()
+            if self.connection is None:
+                # With the connection went what there was to switch back: connect() begins in
+                # autocommit mode. At the end of a broken atomic block Django would take another
+                # connection for nothing, and an error of that would replace the one under way.
+                self.autocommit = True
+                self.run_commit_hooks_on_set_autocommit_on = False
+                return
         super().set_autocommit(autocommit, *args, **kwargs)
 
     # ---- giving it back
@@ -187,6 +176,17 @@ class PooledMixin(Base):
             self.connection = None
             if slot.lease == hold.lease:  # else it is the parent process's
                 hold.pool.release(slot, hold.lease)
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether psycopg2 has closed the connection, as it does when a wait is interrupted
+        (gevent.Timeout) or the server is gone; or it is the parent process's, after a fork."""
+        connection = self.connection
+        return (
+            connection is not None
+            and self._holds_slot
+            and bool(connection.closed or connection.abandoned)
+        )
 
     @property
     def _holds_slot(self) -> bool:

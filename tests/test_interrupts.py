@@ -206,3 +206,17 @@ def test_a_kill_during_the_rollback_of_a_release_evicts(make_alias):
         assert isinstance(greenlets[0].value, gevent.GreenletExit)
     eventually(lambda: alias.pool.snapshot().evictions == {"dirty": 1})
     usable(alias)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["commit", "rollback"])
+def test_a_timeout_in_the_end_of_atomic_arrives_as_what_it_is(alias, fails):
+    with alias.request():
+        with pytest.raises(gevent.Timeout) as caught, gevent.Timeout(30) as timeout:
+            with atomic(alias):
+                alias.value("SELECT 1")
+                gevent.get_hub().loop.run_callback(gevent.getcurrent().throw, timeout)
+                if fails:
+                    raise ZeroDivisionError
+        assert caught.value is timeout
+        assert alias.value("SELECT 1") == 1
+    usable(alias)

@@ -129,6 +129,15 @@ def test_a_connection_to_no_database_is_never_pooled(alias):
     assert NO_DB_ALIAS not in {numbers.pool for numbers in stats()}
 
 
+def test_the_alias_for_no_database_is_never_pooled_whatever_its_options(alias):
+    wrapper = type(alias.wrapper)({**alias.settings, "NAME": None}, NO_DB_ALIAS)
+    assert wrapper.pgpool is None
+    wrapper.connect()
+    pid = wrapper.connection.info.backend_pid
+    wrapper.close()
+    eventually(lambda: pid not in alias.pids)
+
+
 def test_the_fallback_of_nodb_cursor_to_a_real_database_is_never_pooled(alias, monkeypatch):
     """Where 'postgres' cannot be reached Django takes a real database, under the same alias."""
 

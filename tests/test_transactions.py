@@ -11,7 +11,7 @@ from django.db import (
     transaction,
 )
 from shop.models import Item
-from support.waiting import Elapsed, join, running
+from support.waiting import Elapsed, eventually, join, running
 
 from django_pgpool import PoolExhausted
 
@@ -75,13 +75,12 @@ def test_the_real_error_survives_though_the_pool_of_one_is_taken_meanwhile(make_
         with alias.request():
             alias.value("SELECT pg_sleep(30)")
 
-    with alias.request(), Elapsed() as elapsed, contextlib.ExitStack() as stack:
-        caught = stack.enter_context(pytest.raises(DatabaseError))
-        stack.enter_context(atomic(alias))
+    with alias.request(), Elapsed() as elapsed:
         alias.value("SELECT 1")
-        stack.enter_context(running(hold))
-        kill_own_backend(alias)
-        alias.value("SELECT 1")
+        with running(hold), pytest.raises(DatabaseError) as caught, atomic(alias):
+            eventually(lambda: alias.pool.snapshot().waiting == 1)
+            kill_own_backend(alias)
+            alias.value("SELECT 1")
     assert "terminating connection" in str(caught.value)
     assert not isinstance(caught.value, PoolExhausted)
     assert elapsed.seconds < 3.0
@@ -120,9 +119,10 @@ def test_a_query_in_the_same_atomic_block_after_the_death_fails_and_does_not_wai
         with pytest.raises(DatabaseError), atomic(alias):
             alias.value("SELECT 1")
             kill_own_backend(alias)
-            for _ in range(2):
-                with pytest.raises((DatabaseError, InterfaceError)):
-                    alias.value("SELECT 1")
+            with pytest.raises(DatabaseError, match="terminating connection"):
+                alias.value("SELECT 1")
+            with pytest.raises(InterfaceError, match="connection already closed"):
+                alias.value("SELECT 1")
             raise DatabaseError
         assert alias.value("SELECT 1") == 1
     assert elapsed.seconds < 10.0
@@ -136,6 +136,20 @@ def test_outside_of_atomic_the_query_after_a_death_gets_another_connection(alias
             alias.value("SELECT 1")
         assert alias.value("SELECT 1") == 1
         assert alias.pool.snapshot().size == 1
+
+
+def test_in_a_manual_transaction_the_query_after_a_death_does_not_begin_another_one(alias):
+    """The rest of a lost transaction must not be committed as if it were the whole."""
+    with alias.request() as wrapper:
+        wrapper.set_autocommit(False)
+        Item.objects.using(alias.name).create(name="first half")
+        kill_own_backend(alias)
+        with pytest.raises(DatabaseError, match="terminating connection"):
+            alias.value("SELECT 1")
+        with pytest.raises(InterfaceError, match="connection already closed"):
+            alias.value("SELECT 1")
+    assert alias.server.execute("SELECT name FROM shop_item") == []
+    assert alias.ask("SELECT 1") == 1
 
 
 def test_hooks_of_a_lost_transaction_do_not_run(alias):

@@ -143,3 +143,22 @@ def test_every_physical_connection_asks_for_its_parameters_anew(make_alias):
             patch.setattr(psycopg2, "connect", spy)
             alias.ask("SELECT 1")
     assert seen == [f"{password} {number}" for number in range(3)]
+
+
+def test_a_new_password_counts_though_nobody_has_asked_since(make_alias, monkeypatch):
+    """The pool opens by itself to keep ``minsize``."""
+    alias = make_alias(maxsize=1, minsize=1, PASSWORD="old")
+    old = alias.ask("SELECT pg_backend_pid()")
+    pool = alias.pool
+    seen = []
+    connect = psycopg2.connect
+
+    def spy(**params):
+        seen.append(params["password"])
+        return connect(**params)
+
+    monkeypatch.setattr(psycopg2, "connect", spy)
+    alias.settings["PASSWORD"] = "new"
+    pool.drain()
+    eventually(lambda: pool.snapshot().idle == 1 and alias.pids - {old})
+    assert seen == ["new"]

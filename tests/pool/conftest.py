@@ -16,7 +16,6 @@ from typing import Any
 import gevent
 import pytest
 from fakes import FakeDriver, Recorder, Simulation, Task, eventually
-from pool.invariants import Invariants, RecordedSlot
 
 from django_pgpool.pool import Pool, Slot, Snapshot, capacity
 from django_pgpool.pool.runtime import (
@@ -25,6 +24,7 @@ from django_pgpool.pool.runtime import (
     ThreadRuntime,
     gevent_has_patched,
 )
+from pool.invariants import Invariants, RecordedSlot
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,7 +54,8 @@ class Rig:
         self.driver = FakeDriver(self.simulation)
         self.driver.clock = self.simulation.clock
         self.recorder = Recorder()
-        self.run, self.go = self.simulation.run, self.simulation.go
+        self.run = self.simulation.run
+        self.callers: list[Task] = []
         self.settle, self.advance = self.simulation.settle, self.simulation.advance
         self.kill = self.simulation.kill
         self.pool: Pool[Any]
@@ -68,6 +69,12 @@ class Rig:
         )
         self.invariants = Invariants(self.pool, self.simulation, self.driver)
         return self.pool
+
+    def go(self, function: Callable[..., Any], *args: Any, **options: Any) -> Task:
+        """Run it in a task of its own, beginning with the next switch."""
+        task = self.simulation.go(function, *args, **options)
+        self.callers.append(task)
+        return task
 
     @property
     def numbers(self) -> Snapshot:

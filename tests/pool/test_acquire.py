@@ -5,10 +5,10 @@ from __future__ import annotations
 import gevent
 import pytest
 from fakes import HELD, Outcome, slow
-from pool.conftest import Rig, World
 
 from django_pgpool.exceptions import PoolClosed, PoolExhausted
 from django_pgpool.pool.runtime import GeventRuntime
+from pool.conftest import Rig, World
 
 
 def test_a_pool_starts_empty_and_opens_when_it_is_needed(world: World) -> None:

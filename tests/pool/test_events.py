@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from fakes import FAILS, FULL, HELD, Recorder, slow
-from pool.conftest import Rig
 
 from django_pgpool.pool import Event, Level
+from pool.conftest import Rig
 
 
 def brief(recorder: Recorder) -> list[tuple[str, dict[str, Any]]]:
@@ -54,7 +55,7 @@ def test_growth_is_told_once_per_burst(rig: Rig) -> None:
     assert len(grown) < 6
     assert grown[0].details["grew_from"] == 0
     assert grown[-1].details["grew_to"] == 20
-    for earlier, later in zip(grown, grown[1:], strict=False):
+    for earlier, later in pairwise(grown):
         assert later.details["grew_from"] == earlier.details["grew_to"]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
 from fakes import slow
-from pool.conftest import Rig
 
 from django_pgpool.pool.expiry import JITTER, expiry
+from pool.conftest import Rig
 
 
 def burst(number: int, seed: int) -> list[float]:
@@ -28,7 +29,7 @@ def test_expirations_lie_in_the_last_fifth_of_the_lifetime(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_those_of_one_burst_are_spaced_out(seed: int) -> None:
     moments = sorted(burst(20, seed))
-    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
     average = 300.0 * JITTER / 20
     assert min(gaps) > average / 20
     # No more than a quarter of them in any tenth of the time: random ones alone bunch up.

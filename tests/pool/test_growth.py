@@ -9,10 +9,10 @@ from random import Random
 import pytest
 from fakes import FAILS, FULL, HELD, DriverError, FakeConnection, Outcome, ServerFull, slow
 from greenlet import GreenletExit
-from pool.conftest import Rig
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool.growth import BACKOFF_MAX, PATIENCE, Growth
+from pool.conftest import Rig
 
 OUTAGE = Outcome(0.01, error=lambda: DriverError("connection refused"))
 
@@ -293,6 +293,21 @@ def test_the_first_success_ends_the_back_off(rig: Rig) -> None:
     rig.advance(0.5)
     assert all(waiter.get() for waiter in waiters)
     assert rig.numbers.last_error is None
+
+
+def test_after_a_success_nothing_of_the_back_off_is_left() -> None:
+    growth = Growth(Random(1))
+    now = 100.0
+    for _ in range(8):
+        growth.failed(now, DriverError(), transient=False)
+        now = growth.retry_at
+    growth.failed(now, DriverError(), transient=False)
+    assert growth.wanted(now, waiting=1, opening=0, in_use=0) == 0
+    growth.succeeded(0.1, 1)
+    assert growth.wanted(now, waiting=1, opening=0, in_use=0) == 1
+    assert not growth.hopeless(now)
+    growth.failed(now, DriverError(), transient=False)
+    assert growth.retry_at - now <= 0.1
 
 
 def test_every_caller_gets_an_exception_of_its_own(rig: Rig) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db.utils import OperationalError
 from fakes import FULL, HELD, DriverError, Outcome
-from pool.conftest import Rig
 
 from django_pgpool.exceptions import PoolClosed, PoolExhausted
+from pool.conftest import Rig
 
 
 def message(rig: Rig, maxwait: float | None = None) -> str:

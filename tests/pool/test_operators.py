@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 from fakes import HELD, Outcome, slow
-from pool.conftest import Rig, World
 
 from django_pgpool.exceptions import PoolClosed
 from django_pgpool.pool import Reason
+from pool.conftest import Rig, World
 
 # ---- drain
 

@@ -9,10 +9,10 @@ import gevent
 import pytest
 from fakes import FAILS, FULL, HELD, Outcome, slow
 from gevent.threadpool import ThreadPool
-from pool.conftest import Rig, World
 
 from django_pgpool.pool import runtime
 from django_pgpool.pool.runtime import GeventRuntime
+from pool.conftest import Rig, World
 
 
 def test_a_pool_without_traffic_reaches_0(world: World) -> None:

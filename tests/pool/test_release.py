@@ -6,10 +6,10 @@ import gevent
 import pytest
 from fakes import FAILS, HELD, DriverError, Outcome, slow
 from greenlet import GreenletExit
-from pool.conftest import Rig, World
 
 from django_pgpool.pool import Reason
 from django_pgpool.pool.runtime import GeventRuntime
+from pool.conftest import Rig, World
 
 
 def test_a_clean_connection_is_kept(rig: Rig) -> None:

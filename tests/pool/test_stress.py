@@ -18,11 +18,11 @@ from typing import Any
 import gevent
 import pytest
 from fakes import DriverError, FakeDriver, Outcome, ServerFull, Simulation, Task, eventually
-from pool.invariants import Invariants
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool, Reason, runtime
 from django_pgpool.pool.runtime import GeventRuntime, ThreadRuntime
+from pool.invariants import Invariants
 
 SECONDS = float(os.environ.get("DJANGO_PGPOOL_STRESS", "1"))
 ONLY = os.environ.get("DJANGO_PGPOOL_SEED")

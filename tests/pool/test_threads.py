@@ -18,11 +18,11 @@ import gevent
 import pytest
 from fakes import FakeDriver, eventually, slow
 from gevent.threadpool import ThreadPool
-from pool.conftest import World
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool
 from django_pgpool.pool.runtime import GeventRuntime, ThreadRuntime
+from pool.conftest import World
 
 SCRIPT = """
 from fakes import FakeDriver
@@ -182,9 +182,10 @@ def test_an_exception_from_a_signal_handler_never_leaves_the_lock_held() -> None
             pool.release(slot, slot.lease)
             with suppress(Alarm):
                 signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
-                while True:
+                for _ in range(10_000):
                     slot = pool.acquire(0.0)
                     pool.release(slot, slot.lease)
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
             assert pool._lock.acquire(False), "held for ever"
             pool._lock.release()
             world.pools.clear()

@@ -18,9 +18,9 @@ HERE = Path(__file__).parent
     "selected", ["threads and not long", pytest.param("threads and long", marks=pytest.mark.long)]
 )
 def test_the_pool_works_in_plain_threads_without_gevent(selected: str) -> None:
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", selected]
-        + ["--confcutdir", str(HERE), str(HERE)],
+        [*pytest_alone, "-m", selected, "--confcutdir", str(HERE), str(HERE)],
         cwd=HERE.parent.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import gevent
 import pytest
 from gevent.threadpool import ThreadPool
 from greenlet import getcurrent
-from weakref import ref
 
 from django_pgpool.pool.runtime import GeventParker, GeventRuntime, ThreadParker
 from django_pgpool.pool.waiter import Waiter, WaitQueue

@@ -1,0 +1,183 @@
+"""Sessions that the server ends, and servers that go away and come back."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+import gevent
+import psycopg2
+from support.aliases import Alias
+from support.waiting import running
+
+from .outcome import Outcome, Run
+from .traffic import Traffic, Visit
+from .world import counted, look_at_the_ruins, make_alias, on_tcp, pool_on, usable
+
+FIRST_STEP, LAST_STEP = 0.1, 5.0
+"""Of the pool's back-off, in seconds."""
+PATIENCE = 1.0
+"""Seconds for which the pool lets callers wait for a server that has only just gone."""
+SLACK = 0.5
+"""Seconds that a busy machine may add to anything."""
+
+
+def terminated(run: Run) -> None:
+    """Ten idle sessions at a time; then fifty requests, in turns together and one by one."""
+    rounds, maxsize = run.pick(60, 6), 10
+    with pool_on(run, maxsize=maxsize, maxwait=20) as (_, alias):
+        for number in range(rounds):
+            usable(alias)  # opens them all
+            alias.server.terminate(*alias.pids)
+            traffic = Traffic(alias, run.outcome, 0, query=0)
+            if number % 2:
+                with running(*[traffic.visit] * 50) as greenlets:
+                    gevent.joinall(greenlets, timeout=30)
+            else:
+                for _ in range(50):
+                    traffic.visit()
+            for visit in traffic.failed:
+                run.outcome.fail(visit.error)
+            run.outcome.tried += len(traffic.visits)
+
+
+def restart(run: Run) -> None:
+    """Fifty visitors, each holds its connection a little longer than its statement takes."""
+    rounds, maxsize = run.pick(10, 2), 10
+    visits: list[Visit] = []
+    from loadtests.postgres import ThrowAwayPostgres
+
+    with ThrowAwayPostgres() as postgres:
+        alias = make_alias(postgres.params, maxsize=maxsize, maxwait=20)
+        with (
+            counted(run.outcome, postgres.params, maxsize) as findings,
+            Traffic(alias, run.outcome, 50, query=0.01, hold=0.005, pause=0.01) as traffic,
+        ):
+            for _ in range(rounds):
+                traffic.wait_for(200)
+                postgres.restart("immediate")
+                traffic.wait_for(200)
+            visits = traffic.visits
+        look_at_the_ruins(alias, run.outcome)
+    _judge(run.outcome, visits, findings.lost, findings.back)
+
+
+def _judge(outcome: Outcome, visits: list[Visit], lost: list[float], back: list[float]) -> None:
+    """Only what was in flight when the server went may have failed."""
+    outcome.check(len(lost) == len(back) > 0, f"{len(lost)} outages, {len(back)} ends of them")
+    failures, recoveries = 0, []
+    for gone, there in zip(lost, back, strict=False):
+        met = [v for v in visits if v.ended >= gone - SLACK and v.began <= there + LAST_STEP]
+        failed = [v for v in met if v.error is not None]
+        failures += len(failed)
+        for visit in failed:
+            in_flight = visit.sent is not None and visit.sent < gone + 0.05
+            impatient = visit.sent is None and there - visit.began > PATIENCE
+            if not in_flight and not impatient:
+                print("LOST", visit.began-gone, visit.sent and visit.sent-gone, visit.ended-gone, there-gone, flush=True)
+                outcome.fail(visit.error)
+        first = min(v.ended for v in met if v.error is None and (v.sent or 0) > there - 0.05)
+        recoveries.append(first - there)
+        step = min(max(FIRST_STEP, there - gone), LAST_STEP)  # it doubles: the last is the half
+        outcome.check(first - there < step + SLACK, f"recovered after {first - there:.2f} s")
+    outcome.remarks.append(
+        f"{len(back)} outages of {median(b - a for a, b in zip(lost, back, strict=False)):.2f} s; "
+        f"{failures} statements were in flight; first answer "
+        f"{max(recoveries) * 1000:.0f} ms after the server's return at the latest"
+    )
+
+
+def down(run: Run) -> None:
+    """Twenty visitors knock all the time, over TCP ("Connection refused") and a unix socket."""
+    for transport in ("tcp", "socket"):
+        with pool_down(run, transport) as (alias, postgres):
+            _outage(run, alias, postgres, run.pick(30, 3) if transport == "tcp" else 3)
+
+
+@contextmanager
+def pool_down(run: Run, transport: str) -> Iterator[tuple[Alias, Any]]:
+    settings = on_tcp()
+    host = {"HOST": settings["listen_addresses"]} if transport == "tcp" else {}
+    with pool_on(run, settings, maxsize=5, maxwait=30, **host) as (postgres, alias):
+        yield alias, postgres
+
+
+def _outage(run: Run, alias: Alias, postgres: Any, seconds: float) -> None:
+    outcome = run.outcome
+    with Traffic(alias, outcome, 20, pause=0.05) as traffic, Openings() as openings:
+        traffic.wait_for(100)
+        postgres.stop("fast")
+        gone = time.monotonic()
+        gevent.sleep(seconds)
+        began_to_return = time.monotonic()
+        postgres.start()
+        there = time.monotonic()
+        traffic.wait_for(100)
+    met = [v for v in traffic.visits if v.began > gone and v.ended < began_to_return]
+    for visit in met:
+        outcome.check(visit.error, "a request has succeeded without a server")
+        outcome.check("timeout" not in str(visit.error), f"not the real error: {visit.error}")
+    slow = [v.seconds for v in met if v.began > gone + PATIENCE + SLACK]
+    outcome.check(met and max(v.seconds for v in met) < PATIENCE + 2 * SLACK, "slow failures")
+    outcome.check(slow and median(slow) < 0.05, "failures are not fast during the outage")
+    recovery = min(v.ended for v in traffic.visits if v.error is None and v.ended > there) - there
+    outcome.check(recovery < LAST_STEP + SLACK, f"recovered after {recovery:.1f} s")
+    for visit in traffic.failed:
+        if visit.ended < gone - SLACK or visit.began > there + LAST_STEP + SLACK:
+            outcome.fail(visit.error)
+    attempts = openings.between(gone + 0.2, began_to_return)
+    outcome.check(Openings.together(attempts) <= 1, "several openings in flight together")
+    _check_spread(outcome, attempts, seconds)
+    errors = Counter(type(v.error).__name__ for v in met)
+    outcome.remarks.append(
+        f"{seconds} s: {len(met):,} requests ({dict(errors)}), {len(attempts)} attempts to open; "
+        f"back {recovery:.2f} s after the server"
+    )
+
+
+def _check_spread(outcome: Outcome, attempts: list[tuple[float, float]], seconds: float) -> None:
+    """Steps of 0.1 s, doubled up to 5 s, each shortened by a random part of up to its half."""
+    gaps = [after[0] - before[1] for before, after in zip(attempts, attempts[1:], strict=False)]
+    most = 5 + 2 * seconds / LAST_STEP + 2
+    outcome.check(0 < len(attempts) <= most, f"{len(attempts)} attempts in {seconds} s")
+    outcome.check(all(gap < LAST_STEP + SLACK for gap in gaps), f"gaps of {gaps}")
+    outcome.check(len({round(gap, 4) for gap in gaps}) == len(gaps), f"no jitter: {gaps}")
+
+
+class Openings:
+    """Beginning and end of every psycopg2.connect() in this process, while the block lasts."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[float, float]] = []
+
+    def __enter__(self) -> Openings:
+        self._connect = psycopg2.connect
+        psycopg2.connect = self._record
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        psycopg2.connect = self._connect
+
+    def _record(self, *args: Any, **kwargs: Any) -> Any:
+        began = time.monotonic()
+        try:
+            return self._connect(*args, **kwargs)
+        finally:
+            self.all.append((began, time.monotonic()))
+
+    def between(self, start: float, end: float) -> list[tuple[float, float]]:
+        return sorted(pair for pair in self.all if start < pair[0] < end)
+
+    @staticmethod
+    def together(attempts: list[tuple[float, float]]) -> int:
+        """The most that were in flight at one moment."""
+        edges = [(began, 1) for began, _ in attempts] + [(ended, -1) for _, ended in attempts]
+        running = most = 0
+        for _, change in sorted(edges):
+            running += change
+            most = max(most, running)
+        return most

@@ -1,0 +1,98 @@
+"""The command line: ``python -m tests.django_suite``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import django
+import typer
+from rich.console import Console
+
+from loadtests.errors import LoadTestError
+from loadtests.interrupts import Interrupts
+
+from .compare import compare, known_differences
+from .judge import Judge
+from .report import print_verdict
+from .servers import Servers
+from .source import tests_of
+
+DEFAULT = (
+    *("backends", "transactions", "transaction_hooks", "select_for_update"),
+    *("basic", "queries", "postgres_tests", "test_runner"),
+)
+"""What CI runs: minutes."""
+FULL = (
+    *DEFAULT,
+    *("db_utils", "bulk_create", "get_or_create", "delete_regress", "aggregation", "annotations"),
+    *("expressions", "migrations", "schema", "introspection", "fixtures", "serializers"),
+    *("multiple_database", "sessions_tests", "handlers", "requests_tests", "servers"),
+    *("test_utils", "async", "admin_views"),
+)
+LOGS = Path("reports") / "django-suite"
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def command(
+    labels: Annotated[
+        list[str] | None, typer.Argument(help=f"Tests of Django. Default: {' '.join(DEFAULT)}.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help=f"Also {' '.join(FULL[len(DEFAULT) :])}.")
+    ] = False,
+    without_contrib: Annotated[
+        bool,
+        typer.Option(
+            "--without-contrib",
+            help="Leave out, rather than fail on, what needs extensions that no server here has.",
+        ),
+    ] = False,
+    logs: Annotated[Path, typer.Option(help="Directory for what the tests print.")] = LOGS,
+) -> None:
+    """Run Django's own tests under gevent, with django_pgpool and with Django's own engine, and
+    print the differences.
+
+    Uses DATABASE_URL's server if that is set, else servers of its own. Exit code 0 if all
+    differences are in known.toml, and all that is there is a difference.
+    """
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # nothing to fit into
+    console.print(f"Django {django.__version__}, Python {sys.version.split()[0]}, under gevent")
+    with Interrupts(), Servers() as servers:
+        judge = Judge(tests_of(django.__version__), servers, logs, console)
+        for label in dict.fromkeys(labels or (FULL if full else DEFAULT)):
+            judge.run(label)
+    verdict = compare(judge.stock, judge.pooled, known_differences(django.__version__))
+    print_verdict(console, verdict)
+    problems = list(judge.broken)
+    for label, missing in judge.not_run.items():
+        console.print(f"NOT RUN: {label}, no server here has {', '.join(sorted(missing))}")
+        if not without_contrib:
+            problems.append(
+                f"{label} was not run: install postgresql-contrib, or pass --without-contrib"
+            )
+    for problem in problems:
+        console.print(f"error: {problem}", style="red")
+    if problems or verdict.different or verdict.stale or not verdict.tests:
+        console.print(f"what the tests printed: {logs}", soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def main() -> int:
+    """Run the command line; what the user can mend takes one line and exit code 2."""
+    try:
+        return app(prog_name="python -m tests.django_suite", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".")
+        print(f"error: {message}; see python -m tests.django_suite --help", file=sys.stderr)
+    except LoadTestError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted: there is no verdict", file=sys.stderr)
+        return 130
+    return 2
