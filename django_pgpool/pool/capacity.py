@@ -14,22 +14,19 @@ have decided is done after them. Whoever runs here may be killed wherever it can
 
 from __future__ import annotations
 
-import copy
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from random import Random
-from typing import Generic, NamedTuple
+from typing import NamedTuple
 
-from .driver import C, Driver
-from .events import Event, Level, Observer, Reason
+from .driver import C
+from .errors import forget_frames, fresh, one_line
+from .events import Level, Reason
 from .expiry import expiry
-from .growth import Growth
+from .ledger import Ledger
 from .reaper import BLOCKED, NEVER, Reaper
-from .runtime import Runtime, allocate_lock
-from .slot import IDLE, IN_USE, Note, Slot, State, next_lease
-from .waiter import Waiter, WaitQueue
+from .slot import IDLE, IN_USE, Slot, State, next_lease
+from .waiter import Waiter
 
 
 class Errands(NamedTuple):
@@ -40,74 +37,12 @@ class Errands(NamedTuple):
     look_again_at: float
 
 
-class Capacity(Generic[C]):
+class Capacity(Ledger[C]):
     """What ``Pool`` is built on. Methods marked *(locked)* are called with the lock held."""
 
-    def __init__(
-        self,
-        driver: Driver[C],
-        *,
-        name: str,
-        maxsize: int,
-        minsize: int,
-        expires: float | None,
-        cleanup: float | None,
-        held_warning: float | None,
-        observers: Iterable[Observer],
-        runtime: Runtime,
-        clock: Callable[[], float],
-        random: Random,
-    ) -> None:
-        self.name = name
-        self.maxsize = maxsize
-        self.minsize = minsize
-        self.expires = expires
-        self._cleanup = NEVER if cleanup is None else cleanup
-        self._held_warning = NEVER if held_warning is None else held_warning
-        self._driver = driver
-        self._observers = tuple(observers)
-        self._runtime = runtime
-        self._clock = clock
-        self._random = random
-        self._growth = Growth(random)
-        self._begin(allocate_lock())
-
-        self._acquires = 0
-        self._openings = 0
-        self._open_failures = 0
-        self._open_seconds = 0.0
-        self._use_seconds = 0.0
-        self._wait_seconds = 0.0
-        self._wait_seconds_max = 0.0
-        self._evictions = dict.fromkeys(Reason, 0)
-
     def _begin(self, lock: threading.Lock) -> None:
-        """An empty pool; also in a forked child, where what there was is the parent's."""
-        self._lock = lock
+        super()._begin(lock)
         self._reaper = Reaper(self._runtime, lock, self._clock, self._step, self._next_due)
-
-        self._slots: set[Slot] = set()
-        """Every slot there is, in whatever state."""
-        self._idle: deque[Slot] = deque()
-        """Last in, first out, at the right; so the left end is the least recently used."""
-        self._queue = WaitQueue()
-        self._opening = 0
-        """Slots in state OPENING."""
-        self._connecting = 0
-        """Those of them whose opener has begun; the others may still be elided."""
-        self._closing = 0
-        """Slots in state CLOSING."""
-        self._closed = False
-        self._told_size = 0
-        """The size that observers know of."""
-        self._shrinking = False
-        """Whether the reaper has closed something since it was told."""
-        self._passes = 0
-        """Passes of the reaper, or of what does its work, that are under way."""
-
-    @property
-    def _in_use(self) -> int:
-        return len(self._slots) - len(self._idle) - self._opening - self._closing
 
     # ---- deciding
 
@@ -156,7 +91,7 @@ class Capacity(Generic[C]):
     def _fail_oldest(self, now: float, error: BaseException | None) -> Waiter:
         """Fail the oldest waiter with the error of an opening. *(locked)*"""
         waiter = self._take_oldest(now)
-        waiter.error = _fresh(error)
+        waiter.error = fresh(error)
         return waiter
 
     def _take_oldest(self, now: float) -> Waiter:
@@ -258,7 +193,7 @@ class Capacity(Generic[C]):
         self._tell_growth()
 
     def _opening_failed(self, slot: Slot, error: BaseException) -> None:
-        _forget_frames(error)
+        forget_frames(error)
         was_killed = not isinstance(error, Exception)
         now = self._clock()
         failed = None
@@ -282,7 +217,7 @@ class Capacity(Generic[C]):
             failed.parker.wake()
         self._carry_out(errands)
         if not was_killed:
-            self._tell("connection_open_failed", Level.WARNING, None, error=_one_line(error))
+            self._tell("connection_open_failed", Level.WARNING, None, error=one_line(error))
         self._tell_growth()
 
     def _opening_ended(self, slot: Slot) -> None:
@@ -450,104 +385,12 @@ class Capacity(Generic[C]):
             due = min([due, *(note.warn_at for _, note in self._noted())])
         return due
 
-    def _noted(self) -> list[tuple[Slot, Note]]:
-        """The slots in use whose holder is known. *(locked)*"""
-        return [
-            (slot, slot.note)
-            for slot in self._slots
-            if slot.note is not None and slot.note.lease == slot.lease and slot.state is IN_USE
-        ]
-
-    # ---- telling
-
-    def _tell(
-        self, event: str, level: Level, seconds: float | None = None, **details: str | int | float
-    ) -> None:
-        """Tell the observers, outside the lock. They may switch, and be killed; an error of theirs
-        is theirs."""
-        if not self._observers:
-            return
-        with self._lock:
-            record = Event(
-                event=event,
-                level=level,
-                pool=self.name,
-                size=len(self._slots),
-                in_use=self._in_use,
-                idle=len(self._idle),
-                waiting=self._queue.length,
-                seconds=seconds,
-                details=details,
-            )
-        for observer in self._observers:
-            with suppress(Exception):
-                observer(record)
-
-    def _tell_held(self) -> None:
-        """Once for each acquire that lasts longer than ``held_warning``."""
-        now = self._clock()
-        with self._lock:
-            late = [(slot, note) for slot, note in self._noted() if now >= note.warn_at]
-            for slot, _ in late:
-                slot.note = None
-        for slot, note in late:
-            owner = None if slot.owner is None else slot.owner()
-            self._tell(
-                "connection_held_too_long",
-                Level.WARNING,
-                now - slot.acquired_at,
-                owner=repr(owner),
-                stack="".join(note.stack.format()),
-            )
-
-    def _tell_growth(self) -> None:
-        """One event per burst of openings: when the last in flight has ended."""
-        with self._lock:
-            before, size = self._told_size, len(self._slots)
-            if self._opening or size <= before:
-                return
-            self._told_size = size
-        self._tell("pool_grew", Level.INFO, grew_from=before, grew_to=size)
-
-    def _tell_shrinkage(self) -> None:
-        """One event per pass of the reaper: when all that it closed is gone."""
-        with self._lock:
-            before, size = self._told_size, len(self._slots)
-            if self._passes or self._closing or not self._shrinking:
-                return
-            self._shrinking = False
-            if size >= before:
-                return
-            self._told_size = size
-        self._tell("pool_shrank", Level.INFO, shrank_from=before, shrank_to=size)
-
 
 def condemn(slot: Slot, reason: Reason) -> None:
     """Have a slot evicted as soon as nobody uses it: whoever looks at it next finds it expired."""
     if slot.doom is None:
         slot.doom = reason
         slot.expires_at = -NEVER
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """A traceback would keep a half-made connection, and its socket, alive."""
-    while error is not None:
-        error.__traceback__ = error.__context__ = None
-        error = error.__cause__
-
-
-def _fresh(error: BaseException | None) -> BaseException:
-    """A copy to raise: one exception raised by several callers would mix up their tracebacks."""
-    if error is None:
-        raise AssertionError("waiters fail for a reason")
-    try:
-        return copy.copy(error)
-    except Exception:  # noqa: BLE001  whatever its class does when it is copied
-        return error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 _NOTHING = Errands([], [], NEVER)

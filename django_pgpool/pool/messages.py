@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .errors import one_line
 from .stats import Snapshot
 
 
@@ -12,7 +13,7 @@ def timed_out(numbers: Snapshot, maxwait: float, waited: float, error: BaseExcep
         f"(waited {waited:.2f} s). "
         f"{_numbers(numbers)} "
         + (
-            f"The last attempt to open a connection failed: {_one_line(error)}"
+            f"The last attempt to open a connection failed: {one_line(error)}"
             if error is not None
             else "All connections are busy: hold them for less time, or raise OPTIONS['maxsize'] "
             "(within the server's max_connections) or OPTIONS['maxwait']."
@@ -35,7 +36,3 @@ def _numbers(numbers: Snapshot) -> str:
         f"maxsize={numbers.maxsize}: in use {numbers.in_use}, opening {numbers.opening}, "
         f"idle {numbers.idle}{closing}; waiting {numbers.waiting}."
     )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

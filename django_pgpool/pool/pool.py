@@ -23,7 +23,6 @@ from .messages import queue_full, timed_out
 from .reaper import BLOCKED, NEVER
 from .runtime import Runtime, allocate_lock, current_runtime
 from .slot import IDLE, IN_USE, Note, Slot, next_lease
-from .stats import Snapshot
 from .waiter import Waiter
 
 _FRAMES = 16
@@ -76,11 +75,6 @@ class Pool(Capacity[C]):
         self.maxwaiting = maxwaiting
         self._ping_after = NEVER if ping_after is None else ping_after
         self._reset = driver.reset
-        self._waits = 0
-        self._exhausted = 0
-        self._rejected = 0
-        self._abandoned = 0
-        self._reclaimed = 0
 
     # ---- what callers do
 
@@ -251,37 +245,6 @@ class Pool(Capacity[C]):
     @property
     def closed(self) -> bool:
         return self._closed
-
-    def snapshot(self) -> Snapshot:
-        """The pool's numbers, all of one instant."""
-        with self._lock:
-            error = self._growth.error
-            return Snapshot(
-                pool=self.name,
-                maxsize=self.maxsize,
-                minsize=self.minsize,
-                closed=self._closed,
-                size=len(self._slots),
-                opening=self._opening,
-                idle=len(self._idle),
-                in_use=self._in_use,
-                closing=self._closing,
-                waiting=self._queue.length,
-                acquires=self._acquires,
-                waits=self._waits,
-                wait_seconds=self._wait_seconds,
-                wait_seconds_max=self._wait_seconds_max,
-                use_seconds=self._use_seconds,
-                openings=self._openings,
-                open_failures=self._open_failures,
-                open_seconds=self._open_seconds,
-                evictions={str(reason): n for reason, n in self._evictions.items() if n},
-                exhausted=self._exhausted,
-                rejected=self._rejected,
-                abandoned=self._abandoned,
-                reclaimed=self._reclaimed,
-                last_error=None if error is None else str(error),
-            )
 
     # ---- acquire
 
