@@ -159,7 +159,7 @@ def _settings_key(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     return (*_database(settings), *(settings[name] for name in _SESSION), options)
 
 
-_SESSION = ("USER", "TIME_ZONE", "CONN_HEALTH_CHECKS", "CONN_MAX_AGE")
+_SESSION = ("USER", "TIME_ZONE", "CONN_HEALTH_CHECKS")
 
 
 def _database(settings: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -142,12 +142,11 @@ class PooledMixin(Base):
             return False  # done once, when it was opened
         return bool(super()._configure_connection(connection))  # type: ignore[misc]  # stubs lack it
 
-    @async_unsafe
-    def ensure_connection(self) -> None:
-        # Outside of transactions the next query gets a connection that works.
+    def close_if_health_check_failed(self) -> None:
+        # Django calls it before each use. Outside of transactions a lost connection is replaced.
         if self._is_lost and self.autocommit and not self.in_atomic_block:
             self.close()
-        super().ensure_connection()
+        super().close_if_health_check_failed()
 
     def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
         if autocommit and self.settings_dict["AUTOCOMMIT"] and not self.in_atomic_block:

@@ -172,9 +172,13 @@ def test_asking_for_statistics_opens_no_connection(make_alias):
     assert alias.backends == 0
 
 
-def test_an_edited_conn_max_age_is_refused_though_there_is_a_pool(alias):
-    alias.ask("SELECT 1")
-    alias.settings["CONN_MAX_AGE"] = None
-    with pytest.raises(ImproperlyConfigured, match="CONN_MAX_AGE"):
-        alias.ask("SELECT 1")
-    alias.settings["CONN_MAX_AGE"] = 0
+def test_edited_settings_that_are_refused_leave_the_old_pool_to_its_users(alias):
+    with alias.request():
+        alias.value("SELECT 1")
+        pool = alias.pool
+        alias.settings["OPTIONS"]["maxsize"] = "many"
+        with pytest.raises(ImproperlyConfigured, match="maxsize"):
+            alias.copy(**alias.settings).ensure_connection()
+        assert not pool.closed
+        alias.settings["OPTIONS"]["maxsize"] = 1
+        assert alias.value("SELECT 1") == 1
