@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 
 from . import registry
@@ -20,7 +24,7 @@ from .patching import check_patching
 from .pool import Pool
 
 if TYPE_CHECKING:
-    from django.db.backends.postgresql.base import DatabaseWrapper as Base
+    Base = DatabaseWrapper
 else:
     Base = object
 
@@ -32,6 +36,15 @@ TCP_DEFAULTS: tuple[dict[str, int], ...] = (
 """Where the user has set none of a group: a peer that is gone is noticed within a minute by an idle
 connection and within 30 s by one that has sent something, not after hours. (Milliseconds in
 tcp_user_timeout; unix sockets ignore them.)"""
+
+
+@lru_cache
+def _takes_the_short_way(wrapper: type[PooledMixin]) -> bool:
+    """Not where a subclass has its own idea of what the short way leaves out."""
+    return all(
+        getattr(wrapper, name) is getattr(PooledMixin, name)
+        for name in ("get_new_connection", "set_autocommit")
+    ) and (wrapper._set_autocommit is DatabaseWrapper._set_autocommit)  # type: ignore[attr-defined]
 
 
 class PooledMixin(Base):
@@ -71,10 +84,13 @@ class PooledMixin(Base):
         if entry is None:
             make_green()
             return super().get_new_connection(conn_params)
+        return self._acquire(entry)
+
+    def _acquire(self, entry: registry.Entry) -> Any:
         hold = self._hold
         if hold is None:
             hold = self._hold = Hold(self)
-        else:
+        elif hold.slot is not None:
             self._release()  # a connection that was taken off the wrapper without close()
         slot = entry.pool.acquire()
         hold.take(entry.pool, slot)
@@ -128,7 +144,11 @@ class PooledMixin(Base):
     @async_unsafe
     def connect(self) -> None:
         try:
-            super().connect()
+            entry = registry.entry_for(self)
+            if entry is None or not _takes_the_short_way(type(self)):  # type: ignore[arg-type]
+                super().connect()
+            else:
+                self._connect_shortly(entry)
         except BaseException:
             # Killed or failed after the acquire: no half-initialized connection may stay.
             hold = self._hold
@@ -136,6 +156,30 @@ class PooledMixin(Base):
                 self.connection = None
                 hold.pool.evict(slot, hold.lease)
             raise
+
+    def _connect_shortly(self, entry: registry.Entry) -> None:
+        """Django's connect(), line by line, without what was done when the connection was opened:
+        the parameters, and switching autocommit to what it is already."""
+        settings = self.settings_dict
+        self.check_settings()
+        self.in_atomic_block = False
+        self.savepoint_ids = []
+        self.atomic_blocks = []
+        self.needs_rollback = False
+        self.health_check_enabled = settings["CONN_HEALTH_CHECKS"]
+        max_age = settings["CONN_MAX_AGE"]
+        self.close_at = None if max_age is None else time.monotonic() + max_age
+        self.closed_in_transaction = False
+        self.errors_occurred = False
+        self.health_check_done = True
+        self.connection = self._acquire(entry)
+        if settings["AUTOCOMMIT"] and not self.run_commit_hooks_on_set_autocommit_on:
+            self.autocommit = True
+        else:
+            self.set_autocommit(settings["AUTOCOMMIT"])
+        self.init_connection_state()
+        connection_created.send(sender=self.__class__, connection=self)
+        self.run_on_commit = []
 
     def _configure_connection(self, connection: Any) -> bool:
         if self._holds_slot:

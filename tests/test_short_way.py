@@ -1,0 +1,137 @@
+"""Our connect() leaves out what is the same each time; nobody must be able to tell."""
+
+import inspect
+import textwrap
+
+import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
+from django.db.backends.signals import connection_created
+
+from django_pgpool import wrapper as module
+from django_pgpool.base import DatabaseWrapper
+
+DIFFERENT_BY_NATURE = {"close_at", "connection", "_hold", "settings_dict"}
+OBJECTS = {"client", "creation", "features", "introspection", "ops", "validation"}
+
+
+@pytest.fixture(params=["fresh", "used", "broken off", "after autocommit off"])
+def history(request):
+    """What the wrapper has been through before it connects."""
+
+    def live(wrapper):
+        if request.param == "fresh":
+            return
+        wrapper.ensure_connection()
+        if request.param == "broken off":
+            wrapper.in_atomic_block = True
+            wrapper.needs_rollback = True
+            wrapper.savepoint_ids = ["s1"]
+            wrapper.atomic_blocks = [None]
+            wrapper.closed_in_transaction = True
+            wrapper.errors_occurred = True
+            wrapper.run_on_commit = [(set(), print, False)]
+            wrapper._release()
+        elif request.param == "after autocommit off":
+            wrapper.set_autocommit(False)
+            wrapper.commit()
+            wrapper.close()
+        else:
+            wrapper.close()
+
+    return live
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+@pytest.mark.parametrize("checks", [True, False])
+def test_every_attribute_is_as_after_djangos_own(
+    make_alias, history, autocommit, checks, monkeypatch
+):
+    states = []
+    for short in (True, False):
+        monkeypatch.setattr(module, "_takes_the_short_way", lambda cls, short=short: short)
+        alias = make_alias(
+            maxsize=1,
+            application_name="same",
+            AUTOCOMMIT=autocommit,
+            CONN_HEALTH_CHECKS=checks,
+            isolation_level=IsolationLevel.REPEATABLE_READ,
+        )
+        wrapper = DatabaseWrapper({**alias.settings}, alias.name)
+        history(wrapper)
+        heard = []
+
+        def hear(sender, connection, heard=heard, wrapper=wrapper, **kwargs):
+            if connection is wrapper:
+                heard.append((sender, sorted(kwargs), wrapper.connection.autocommit))
+
+        connection_created.connect(hear)
+        try:
+            wrapper.connect()
+        finally:
+            connection_created.disconnect(hear)
+        state = {
+            name: value
+            for name, value in vars(wrapper).items()
+            if name not in DIFFERENT_BY_NATURE | OBJECTS | {"alias"} and "lock" not in name
+        }
+        state["wrap_database_errors"] = None  # made when it is first used
+        state["close_at"] = type(wrapper.close_at)
+        raw = wrapper.connection
+        state["raw"] = (raw.autocommit, raw.isolation_level, raw.get_transaction_status())
+        states.append((state, heard))
+        wrapper.close()
+    assert states[0] == states[1]
+    assert states[0][1], "connection_created is sent"
+
+
+def test_django_has_not_changed_what_we_shorten():
+    """If this fails, read Django's connect() again and change ours, and this text, accordingly."""
+    source = inspect.getsource(inspect.unwrap(BaseDatabaseWrapper.connect))
+    lines = [
+        line.strip()
+        for line in textwrap.dedent(source).splitlines()
+        if line.strip() and not line.strip().startswith(("#", '"""', "@", "def "))
+    ]
+    assert lines == [
+        "self.check_settings()",
+        "self.in_atomic_block = False",
+        "self.savepoint_ids = []",
+        "self.atomic_blocks = []",
+        "self.needs_rollback = False",
+        'self.health_check_enabled = self.settings_dict["CONN_HEALTH_CHECKS"]',
+        'max_age = self.settings_dict["CONN_MAX_AGE"]',
+        "self.close_at = None if max_age is None else time.monotonic() + max_age",
+        "self.closed_in_transaction = False",
+        "self.errors_occurred = False",
+        "self.health_check_done = True",
+        "conn_params = self.get_connection_params()",
+        "self.connection = self.get_new_connection(conn_params)",
+        'self.set_autocommit(self.settings_dict["AUTOCOMMIT"])',
+        "self.init_connection_state()",
+        "connection_created.send(sender=self.__class__, connection=self)",
+        "self.run_on_commit = []",
+    ]
+
+
+def test_a_subclass_with_its_own_ideas_goes_djangos_way(make_alias):
+    seen = []
+
+    class Own(DatabaseWrapper):
+        def get_new_connection(self, conn_params):
+            seen.append(conn_params["dbname"])
+            return super().get_new_connection(conn_params)
+
+    alias = make_alias(maxsize=1)
+    wrapper = Own({**alias.settings}, alias.name)
+    for _ in range(2):
+        wrapper.ensure_connection()
+        wrapper.close()
+    assert seen == [alias.settings["NAME"]] * 2
+    wrapper.close_pool()
+
+
+def test_parameters_are_not_computed_for_a_reused_connection(alias, monkeypatch):
+    alias.ask("SELECT 1")
+    monkeypatch.setattr(DatabaseWrapper, "get_connection_params", None)
+    assert alias.ask("SELECT 1") == 1
