@@ -102,7 +102,6 @@ class PooledMixin(Base):
     def open_connection(self) -> TrackedConnection:
         """For the pool, called on a wrapper that nobody else uses: open a connection and do what
         Django does on each connect() though it is the same each time."""
-        make_green()
         params = self.get_connection_params()
         params["connection_factory"] = tracking(
             params.get("connection_factory", TrackedConnection), TrackedConnection

@@ -303,6 +303,12 @@ class Task:
         return self.result
 
 
+@dataclass(eq=False)
+class Timer:
+    fire: Callable[[], None] | None
+    """None: it was stopped."""
+
+
 class SimulatedParker:
     def __init__(self, simulation: Simulation, daemon: bool) -> None:
         self._simulation = simulation
@@ -319,13 +325,16 @@ class SimulatedParker:
         self._park += 1
         park = self._park
         self.until = simulation.now + max(seconds, 0.0)
+        timer = None
         if self._woken:
             simulation.ready.append(lambda: self._resume(park))
         elif self.until < FOREVER:
-            simulation.at(self.until, lambda: self._resume(park))
+            timer = simulation.at(self.until, lambda: self._resume(park))
         try:
             simulation.switch_out()
         finally:
+            if timer is not None:
+                timer.fire = None
             self.task = None
             self._woken = False
             self.until = FOREVER
@@ -361,7 +370,7 @@ class Simulation:
         self.checks: list[Callable[[], None]] = []
         """Called after every single switch."""
         self._random = random
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers: list[tuple[float, int, Timer]] = []
         self._order = count()
         self._hub = getcurrent()
 
@@ -423,9 +432,10 @@ class Simulation:
         end = self.now + seconds
         self.settle()
         while self._timers and self._timers[0][0] <= end:
-            self.now, _, fire = heapq.heappop(self._timers)
-            fire()
-            self.settle()
+            self.now, _, timer = heapq.heappop(self._timers)
+            if timer.fire is not None:
+                self.ready.append(timer.fire)
+                self.settle()
         self.now = end
 
     def alive(self) -> list[Task]:
@@ -450,8 +460,10 @@ class Simulation:
 
     # -- inside
 
-    def at(self, moment: float, fire: Callable[[], None]) -> None:
-        heapq.heappush(self._timers, (moment, next(self._order), fire))
+    def at(self, moment: float, fire: Callable[[], None]) -> Timer:
+        timer = Timer(fire)
+        heapq.heappush(self._timers, (moment, next(self._order), timer))
+        return timer
 
     def _start(self, task: Task) -> Task:
         self.tasks = [task for task in self.tasks if not task.done]

@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 from django.db import OperationalError
 from psycopg2 import sql
+from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import Elapsed, eventually, join, running
 
 from django_pgpool import PoolExhausted
@@ -162,3 +163,24 @@ def test_a_new_password_counts_though_nobody_has_asked_since(make_alias, monkeyp
     pool.drain()
     eventually(lambda: pool.snapshot().idle == 1 and alias.pids - {old})
     assert seen == ["new"]
+
+
+def test_the_first_opening_of_a_process_is_bounded_too(server):
+    """psycopg2 becomes green with the first opening, not after it."""
+    result = run_python(
+        PATCHED
+        + DJANGO
+        + """
+import socket, time
+from django.db import OperationalError
+hole = socket.create_server(("127.0.0.1", 0))
+settings = connections.databases["default"]
+settings.update(HOST="127.0.0.1", PORT=str(hole.getsockname()[1]))
+settings["OPTIONS"].update(connect_timeout=0.3, maxwait=20)
+try:
+    connection.ensure_connection()
+except OperationalError as error:
+    print(error)
+"""
+    )
+    assert "connect_timeout=0.3" in result.ok()

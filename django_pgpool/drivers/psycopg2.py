@@ -24,7 +24,7 @@ from ..pool.events import Reason
 from .cancel import cancel
 from .session import TrackedConnection
 from .sockets import READ, unpatched_poll
-from .waiting import farewell
+from .waiting import farewell, make_green
 
 FAREWELL = 1.0
 """Seconds to wait for the server to end a session that was closed: so long it counts."""
@@ -92,6 +92,7 @@ class Psycopg2Driver:
         """What a holder may change on the client's side; the same for all connections."""
 
     def open(self) -> TrackedConnection:
+        make_green()
         with self._bounded("opening a connection"):
             connection = self._connect()
         connection.left_state = False

@@ -15,6 +15,13 @@ ABSENT = Outcome("did not run")
 
 
 @dataclass(frozen=True)
+class Known:
+    test: str
+    reason: str
+    may_pass: bool = False
+
+
+@dataclass(frozen=True)
 class Difference:
     test: str
     stock: Outcome
@@ -24,41 +31,44 @@ class Difference:
 @dataclass
 class Verdict:
     different: list[Difference] = field(default_factory=list)
-    known: dict[str, str] = field(default_factory=dict)
-    """Differences that the list has: test and reason."""
-    stale: list[str] = field(default_factory=list)
-    """What the list has though it is no difference."""
+    """Those that the list does not have."""
+    known: list[Known] = field(default_factory=list)
+    """Those that it has."""
+    stale: list[Known] = field(default_factory=list)
+    """What it has though that is no difference."""
     both: Counter[str] = field(default_factory=Counter)
-    """Tests that fail with both engines, by kind of error: about these nothing is known."""
+    """Tests that fail with both engines, by kind of error: these judge nothing."""
     tests: int = 0
 
 
-def known_differences(django_version: str) -> dict[str, str]:
-    """Test and reason, for the tests of this version of Django."""
-    entries = tomllib.loads(KNOWN.read_text())["test"]
+def known_differences(django_version: str) -> list[Known]:
+    """The list for this version of Django."""
     series = ".".join(django_version.split(".")[:2])
-    return {
-        entry["id"]: entry["reason"] for entry in entries if series in entry.get("django", [series])
-    }
+    return [
+        Known(entry["id"], entry["reason"], entry.get("may_pass", False))
+        for entry in tomllib.loads(KNOWN.read_text())["test"]
+        if series in entry.get("django", [series])
+    ]
 
 
-def compare(
-    stock: Mapping[str, Run], pooled: Mapping[str, Run], known: Mapping[str, str]
-) -> Verdict:
+def compare(stock: Mapping[str, Run], pooled: Mapping[str, Run], known: Iterable[Known]) -> Verdict:
     """Both by label."""
-    verdict = Verdict()
+    verdict, listed = Verdict(), {entry.test: entry for entry in known}
     for label in stock:
         for difference in _differences(stock[label], pooled[label]):
-            if reason := known.get(difference.test):
-                verdict.known[difference.test] = reason
-            else:
+            entry = listed.get(difference.test.split(" ")[0])  # of a subtest, the test
+            if entry is None:
                 verdict.different.append(difference)
+            elif entry not in verdict.known:
+                verdict.known.append(entry)
         failures = pooled[label].failures
         both = (failures[test] for test in stock[label].failures if test in failures)
         verdict.both.update(outcome.why.split(":")[0] for outcome in both)
         verdict.tests += len(pooled[label].outcomes)
-    ours = (test for test in known if _is_of(test, stock))
-    verdict.stale = [test for test in ours if test not in verdict.known]
+    complete = [label for label in stock if stock[label].finished and pooled[label].finished]
+    for entry in listed.values():
+        if entry not in verdict.known and not entry.may_pass and _is_of(entry.test, complete):
+            verdict.stale.append(entry)
     return verdict
 
 
@@ -68,8 +78,8 @@ def _differences(stock: Run, pooled: Run) -> Iterable[Difference]:
         if ours.kind != "ok" and not theirs.failed and ours.kind != theirs.kind:
             yield Difference(test, theirs, ours)
     if pooled.finished:  # else that is reported, not each test that it did not come to
-        with_parts = {test.split(" ")[0] for test in pooled.outcomes}  # failed subtests
-        for test in stock.outcomes.keys() - with_parts - pooled.outcomes.keys():
+        begun = {test.split(" ")[0] for test in pooled.outcomes}  # with failed subtests, too
+        for test in stock.outcomes.keys() - begun - pooled.outcomes.keys():
             if not stock.outcomes[test].failed:
                 yield Difference(test, stock.outcomes[test], ABSENT)
 

@@ -67,7 +67,10 @@ def run_tests(
     """Run them under gevent; ``progress`` is called again and again. What they print goes to
     ``log``."""
     run, began = Run(), time.monotonic()
-    with tempfile.TemporaryDirectory() as directory, log.open("w") as output:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory,
+        log.open("w") as output,
+    ):
         events = Path(directory) / "events"
         events.touch()
         process = subprocess.Popen(

@@ -3,6 +3,8 @@
 import json
 import os
 
+import django
+
 DATABASES = json.loads(os.environ["DJANGO_SUITE_DATABASES"])
 TEST_RUNNER = "tests.django_suite.recorder.RecordingRunner"
 
@@ -10,6 +12,8 @@ TEST_RUNNER = "tests.django_suite.recorder.RecordingRunner"
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 USE_TZ = False
+if django.VERSION < (6, 0):
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
 if DATABASES["default"]["ENGINE"] != "django_pgpool":
     from psycogreen.gevent import patch_psycopg

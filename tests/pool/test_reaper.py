@@ -181,6 +181,22 @@ def test_kills_of_the_reaper_do_not_make_it_spin(rig: Rig) -> None:
     assert rig.numbers.size == 0
 
 
+def test_a_reaper_that_dies_of_its_work_does_not_spin(rig: Rig) -> None:
+    reaper, step = rig.build(cleanup=20.0)._reaper, rig.pool._reaper._step
+
+    def die(late: float) -> None:
+        raise gevent.GreenletExit
+
+    reaper._step = die
+    rig.release(rig.acquire())
+    spawns = rig.simulation.spawns
+    rig.advance(30.0)
+    assert 10 < rig.simulation.spawns - spawns < 110
+    reaper._step = step
+    rig.advance(1.0)
+    assert rig.numbers.size == 0
+
+
 @pytest.mark.parametrize("minsize", [0, 1])
 def test_a_retry_is_not_missed_while_there_is_no_reaper(rig: Rig, minsize: int) -> None:
     rig.build(minsize=minsize)
