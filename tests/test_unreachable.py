@@ -183,4 +183,5 @@ except OperationalError as error:
     print(error)
 """
     )
-    assert "connect_timeout=0.3" in result.ok()
+    assert "connect_timeout=0.3" in result.stdout
+    assert result.returncode == 0
