@@ -143,12 +143,18 @@ def parse(
     return parsed
 
 
-def libpq_seconds(seconds: float) -> int:
-    """libpq takes whole seconds, and takes 1 for 2 (until version 17)."""
-    return max(2, math.ceil(seconds))
+def libpq_seconds(alias: str, value: Any) -> int:
+    """``connect_timeout`` as libpq takes it: whole seconds, and 1 counts as 2 (until version 17).
+
+    Raises ImproperlyConfigured.
+    """
+    seconds = _coerce(f"DATABASES[{alias!r}]", "connect_timeout", value)
+    return max(2, math.ceil(float(seconds or 0)))
 
 
-def _check_known(where: str, name: str, is_libpq_parameter: Callable[[str], bool]) -> None:
+def _check_known(where: str, name: object, is_libpq_parameter: Callable[[str], bool]) -> None:
+    if not isinstance(name, str):
+        raise ImproperlyConfigured(f"{where}['OPTIONS'] has a key that is no string: {name!r}.")
     known = OWN_OPTIONS | _SHARED_WITH_LIBPQ | DJANGO_OPTIONS
     if name in known or (name not in ELSEWHERE and is_libpq_parameter(name)):
         return

@@ -155,7 +155,7 @@ def _key(wrapper: PooledMixin) -> tuple[Any, ...]:
 
 def _settings_key(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     """All that makes a connection what it is, but the password: that may be rotated."""
-    options = tuple(sorted((name, repr(value)) for name, value in settings["OPTIONS"].items()))
+    options = tuple(sorted((str(name), repr(value)) for name, value in settings["OPTIONS"].items()))
     return (*_database(settings), *(settings[name] for name in _SESSION), options)
 
 

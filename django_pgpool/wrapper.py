@@ -15,7 +15,7 @@ from django.utils.asyncio import async_unsafe
 
 from . import registry
 from .drivers.psycopg2 import is_libpq_parameter
-from .drivers.resolving import where_to, with_addresses
+from .drivers.resolving import SAYS_ALL, where_to, with_addresses
 from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
 from .drivers.waiting import make_green
 from .options import OWN_OPTIONS, libpq_seconds, parse
@@ -69,14 +69,18 @@ class PooledMixin(Base):
     # ---- taking a connection
 
     def get_connection_params(self) -> dict[str, Any]:
-        if self.settings_dict["OPTIONS"].get("pool"):
-            parse(self.alias, self.settings_dict, is_libpq_parameter)  # says what to do instead
+        self._refuse_djangos_pool()
         params = super().get_connection_params()
         for name in OWN_OPTIONS:
             params.pop(name, None)
         if "connect_timeout" in params:
-            params["connect_timeout"] = libpq_seconds(float(params["connect_timeout"]))
+            params["connect_timeout"] = libpq_seconds(self.alias, params["connect_timeout"])
         return params
+
+    def _refuse_djangos_pool(self) -> None:
+        """Django's own message would be an invitation to install what this engine refuses."""
+        if self.settings_dict["OPTIONS"].get("pool"):
+            parse(self.alias, self.settings_dict, is_libpq_parameter)
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -114,7 +118,7 @@ class PooledMixin(Base):
         try:
             connection: TrackedConnection = super().get_new_connection(params)
         except psycopg2.OperationalError as error:
-            if "connection to server" in str(error):
+            if str(error).startswith(SAYS_ALL):
                 raise
             raise type(error)(f"{where_to(params)}{error}") from error
         try:
@@ -187,6 +191,7 @@ class PooledMixin(Base):
 
     def close_if_health_check_failed(self) -> None:
         # Django calls it before each use. Outside of transactions a lost connection is replaced.
+        self._refuse_djangos_pool()
         if self._is_lost and self.autocommit and not self.in_atomic_block:
             self.close()
         super().close_if_health_check_failed()

@@ -43,13 +43,13 @@ def run_day(
     context: typer.Context,
     maxsize: Annotated[int, typer.Option(min=1, max=500, help="OPTIONS maxsize.")] = 8,
     maxwait: Annotated[
-        float, typer.Option(min=0, max=3600, help="OPTIONS maxwait, seconds.")
+        float, typer.Option(min=0.001, max=3600, help="OPTIONS maxwait, seconds.")
     ] = 10.0,
     expires: Annotated[
-        float, typer.Option(min=0, max=86400, help="OPTIONS expires, seconds.")
+        float, typer.Option(min=0.1, max=86400, help="OPTIONS expires, seconds.")
     ] = 20.0,
     cleanup: Annotated[
-        float, typer.Option(min=0, max=86400, help="OPTIONS cleanup, seconds.")
+        float, typer.Option(min=0.1, max=86400, help="OPTIONS cleanup, seconds.")
     ] = 3.0,
     rate: Annotated[
         float, typer.Option(min=1, max=100_000, help="Requests per second at the peak.")

@@ -74,7 +74,8 @@ def day(
         Phase("morning", 14 * scale, quiet, rate),
         Phase("peak", 14 * scale, rate, rate),
         Phase("evening", 12 * scale, rate, quiet),
-        Phase("night", 10 * scale, 0, 0),
+        # Long enough to see the pool reach zero, however short the day.
+        Phase("night", max(10 * scale, pool.cleanup * scale + 2), 0, 0),
     )
     return Scenario(
         name="day",

@@ -94,7 +94,8 @@ class SiteProcess:
         with (directory / "site.log").open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *arguments, "loadtests.site.wsgi"],
-                env=self._environment,
+                # gunicorn keeps a control socket in the home directory: it shall leave nothing there.
+                env={**self._environment, "HOME": str(directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

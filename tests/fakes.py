@@ -12,6 +12,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from django_pgpool.pool import Event, Reason
@@ -203,6 +204,9 @@ class FakeDriver:
     def is_transient(self, error: BaseException) -> bool:
         return isinstance(error, ServerFull)
 
+    def is_full(self, error: BaseException) -> bool:
+        return False
+
     # -- inside
 
     def _outcome(self, kind: str) -> Outcome:
@@ -293,6 +297,8 @@ class Task:
         assert self.work is not None
         try:
             self.result = self.work()
+        except pytest.fail.Exception:
+            raise  # the time limit of the test: not for the one who happens to run
         except BaseException as error:
             self.error = error
 
@@ -431,8 +437,13 @@ class Simulation:
         """Let time pass."""
         end = self.now + seconds
         self.settle()
+        fired = 0
         while self._timers and self._timers[0][0] <= end:
-            self.now, _, timer = heapq.heappop(self._timers)
+            moment, _, timer = heapq.heappop(self._timers)
+            fired = fired + 1 if moment == self.now else 0
+            if fired > 10_000:
+                raise Spin("more than 10,000 timers in one moment")
+            self.now = moment
             if timer.fire is not None:
                 self.ready.append(timer.fire)
                 self.settle()

@@ -42,7 +42,7 @@ def test_without_cancel_timeout_it_runs_on(make_alias):
     assert alias.states == ["active"]
 
 
-def silent(descriptor, event, seconds):
+def silent(descriptor, event, seconds, **kwargs):
     """A server that does not answer."""
     gevent.sleep(seconds)
     raise TimeoutError

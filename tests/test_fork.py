@@ -6,6 +6,10 @@ from support.processes import DJANGO, PATCHED, run_python
 FORK = """
 import os, sys
 import django_pgpool
+from gevent.monkey import get_original
+
+# gevent's own can wait for ever for a child that has ended before it was watched.
+waitpid = get_original("os", "waitpid")
 
 def pid():
     with connection.cursor() as cursor:
@@ -22,7 +26,7 @@ def child(work):
             os._exit(1)
         sys.stdout.flush()
         os._exit(0)
-    _, status = os.waitpid(process, 0)
+    _, status = waitpid(process, 0)
     print("child", os.waitstatus_to_exitcode(status))
 """
 

@@ -85,11 +85,11 @@ def test_who_gives_it_back_himself_is_not_reclaimed(alias):
 
 
 def test_a_raw_greenlet_at_its_collection(alias):
-    raw = greenlet.greenlet(lambda: alias.value("SELECT 1"), parent=gevent.get_hub())
-    gevent.get_hub().loop.run_callback(raw.switch)
-    eventually(lambda: raw.dead)
+    raw = [greenlet.greenlet(lambda: alias.value("SELECT 1"), parent=gevent.get_hub())]
+    gevent.get_hub().loop.run_callback(raw[0].switch)
+    eventually(lambda: raw[0].dead)
     assert alias.pool.snapshot().in_use == 1
-    del raw
+    raw.clear()
     gc.collect()
     eventually(lambda: alias.pool.snapshot().in_use == 0)
 

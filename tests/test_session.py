@@ -239,3 +239,10 @@ def test_the_error_of_a_dead_cursor_is_the_drivers(alias):
         cursor = wrapper.connection.cursor()
     with pytest.raises(psycopg2.InterfaceError):
         cursor.execute("SELECT 1")
+
+
+def test_the_client_encoding_does_not_reach_the_next_holder(alias):
+    with alias.request() as wrapper:
+        alias.value("SELECT 1")
+        wrapper.connection.set_client_encoding("LATIN1")
+    assert alias.ask("SELECT %s", "é€") == "é€"

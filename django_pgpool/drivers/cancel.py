@@ -58,22 +58,26 @@ _blocking = _libpq(_BLOCKING)
 _threads: list[ThreadPool] = []
 
 
-def cancel(connection: TrackedConnection, seconds: float) -> None:
+def cancel(connection: TrackedConnection, seconds: float, *, alone: bool = False) -> None:
     """Ask the server to end what the connection runs. Returns when it has got the request, or after
-    so many seconds. Does not touch psycopg2's own lock on the connection."""
+    so many seconds. Does not touch psycopg2's own lock on the connection. ``alone``: no other
+    greenlet runs meanwhile."""
     if _non_blocking is not None:
-        _cancel_by_polling(_non_blocking, connection, seconds)
+        _cancel_by_polling(_non_blocking, connection, seconds, alone)
     elif _blocking is not None:
         _cancel_in_thread(_blocking, connection, seconds)
 
 
-def _cancel_by_polling(libpq: Any, connection: TrackedConnection, seconds: float) -> None:
+def _cancel_by_polling(
+    libpq: Any, connection: TrackedConnection, seconds: float, alone: bool
+) -> None:
     deadline = monotonic() + seconds
     request = libpq.PQcancelCreate(connection.pgconn_ptr)
     try:
         event = WRITE if request and libpq.PQcancelStart(request) else None
         while event is not None:
-            wait_for(libpq.PQcancelSocket(request), event, deadline - monotonic())
+            left = deadline - monotonic()
+            wait_for(libpq.PQcancelSocket(request), event, left, alone=alone)
             event = _POLLING.get(libpq.PQcancelPoll(request))
     except OSError:  # TimeoutError among them
         pass

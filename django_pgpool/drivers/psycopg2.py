@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any
 
 import psycopg2
-from gevent import Timeout
 from psycopg2.extensions import (
     TRANSACTION_STATUS_ACTIVE,
     TRANSACTION_STATUS_IDLE,
@@ -21,6 +20,7 @@ from psycopg2.extensions import (
 )
 
 from ..pool.events import Reason
+from .bound import Bound
 from .cancel import cancel
 from .session import TrackedConnection
 from .sockets import READ, unpatched_poll
@@ -31,12 +31,14 @@ FAREWELL = 1.0
 _IDLE = TRANSACTION_STATUS_IDLE
 _IN_TRANSACTION = (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
-_TRANSIENT = (
+_FULL = (
     # 53300 too_many_connections, at the server, the role or the database; PgBouncer's own limit
     "too many clients already",
     "remaining connection slots are reserved",
     "too many connections for",
     "no more connections allowed",
+)
+_RESTARTING = (
     # 57P03 cannot_connect_now: starting, stopping, recovering
     "the database system is starting up",
     "the database system is shutting down",
@@ -163,8 +165,11 @@ class Psycopg2Driver:
             connection.cursor_factory,
             string_types,
             binary_types,
+            encoding,
             _,
         ) = self._settings
+        if connection.encoding != encoding:
+            connection.set_client_encoding(encoding)
         _replace(connection.string_types, string_types)
         _replace(connection.binary_types, binary_types)
         connection.notices.clear()
@@ -178,11 +183,10 @@ class Psycopg2Driver:
         return farewell(connection, FAREWELL)
 
     def is_transient(self, error: BaseException) -> bool:
-        if not isinstance(error, psycopg2.OperationalError):
-            return False
-        text = str(error)
-        no_socket = "Is the server running" in text and "No such file or directory" in text
-        return no_socket or any(part in text for part in _TRANSIENT)
+        return self.is_full(error) or _says(error, _RESTARTING) or _has_no_socket(error)
+
+    def is_full(self, error: BaseException) -> bool:
+        return _says(error, _FULL)
 
     @contextmanager
     def _bounded(self, what: str) -> Iterator[None]:
@@ -190,18 +194,18 @@ class Psycopg2Driver:
         if get_wait_callback() is None:
             yield
             return
-        timeout = Timeout.start_new(self._connect_timeout)
+        bound = Bound(self._connect_timeout)
         try:
             yield
-        except Timeout as expired:
-            if expired is not timeout:
+        except Bound as expired:
+            if expired is not bound:
                 raise
             raise psycopg2.OperationalError(
                 f"timeout expired: {what} took longer than "
                 f"connect_timeout={self._connect_timeout:g} s"
             ) from None
         finally:
-            timeout.close()
+            bound.close()
 
 
 def end(connections: Iterable[TrackedConnection]) -> None:
@@ -215,7 +219,7 @@ def end(connections: Iterable[TrackedConnection]) -> None:
         if connection.closed or connection.abandoned:
             continue
         if connection.get_transaction_status() == TRANSACTION_STATUS_ACTIVE:
-            cancel(connection, deadline - monotonic())
+            cancel(connection, deadline - monotonic(), alone=True)
         else:
             with suppress(psycopg2.Error):
                 connection.close()
@@ -234,6 +238,17 @@ def abandon(connection: TrackedConnection) -> None:
         os.close(null)
 
 
+def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:
+    text = str(error)
+    return isinstance(error, psycopg2.OperationalError) and any(part in text for part in phrases)
+
+
+def _has_no_socket(error: BaseException) -> bool:
+    """The server's unix socket is not there, as it is not while the server is down."""
+    text = str(error)
+    return "Is the server running" in text and "No such file or directory" in text
+
+
 def _settings_of(connection: TrackedConnection) -> tuple[Any, ...]:
     return (
         connection.autocommit,
@@ -243,6 +258,7 @@ def _settings_of(connection: TrackedConnection) -> tuple[Any, ...]:
         connection.cursor_factory,
         connection.string_types,
         connection.binary_types,
+        connection.encoding,
         not (connection.notices or connection.notifies),
     )
 

@@ -57,6 +57,10 @@ def _addresses(host: str) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+SAYS_ALL = ("connection to server", "invalid ", "could not ", "missing ")
+"""How messages of libpq begin that are complete, or not about a server."""
+
+
 def where_to(params: dict[str, Any]) -> str:
     """How libpq begins the message of a failed connection. psycopg2 loses it when it is green."""
     host = str(params.get("host") or "").split(",")[0]

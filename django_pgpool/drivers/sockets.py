@@ -12,9 +12,10 @@ READ, WRITE = 1, 4  # select.POLLIN and POLLOUT, wherever there is poll()
 unpatched_poll = get_original("select", "poll")
 
 
-def wait_for(descriptor: int, event: int, seconds: float) -> None:
-    """Until READ or WRITE is possible. Raises TimeoutError after so many seconds."""
-    if gevent_has_patched():
+def wait_for(descriptor: int, event: int, seconds: float, *, alone: bool = False) -> None:
+    """Until READ or WRITE is possible. Raises TimeoutError after so many seconds. ``alone``: no
+    other greenlet runs meanwhile."""
+    if gevent_has_patched() and not alone:
         (wait_read if event == READ else wait_write)(descriptor, timeout=max(seconds, 0.0))
         return
     poller = unpatched_poll()

@@ -204,12 +204,15 @@ class Capacity(Ledger[C]):
             self._forget_opening(slot)
             if not was_killed:
                 transient = self._driver.is_transient(error)
+                brief = transient and not self._driver.is_full(error)
                 self._open_failures += 1
-                self._growth.failed(now, error, transient=transient)
-                # Somebody learns the real error at once, unless it is likely to pass and there is
-                # reason to hope: a connection in use that will be released, or a server that was
-                # there a moment ago.
-                hope = transient and (self._in_use or self._opening or self._growth.worked)
+                self._growth.failed(now, error, brief=brief)
+                # Somebody learns the real error at once, unless there is reason to hope: for a
+                # connection in use that will be released, or for a server that was there a moment
+                # ago and is restarting.
+                hope = (transient and (self._in_use or self._opening)) or (
+                    brief and self._growth.worked
+                )
                 if self._queue.length and not hope:
                     failed = self._fail_oldest(now, error)
             errands = self._decide(now)

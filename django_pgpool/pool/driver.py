@@ -11,7 +11,7 @@ C = TypeVar("C")
 
 
 class Driver(Protocol[C]):
-    """All may switch greenlets, except ``probe``, what that returns, and ``is_transient``."""
+    """All may switch greenlets, but for ``probe``, what that returns, and the last two."""
 
     def open(self) -> C:
         """Open and configure a connection, bounded in time. Raises the driver's error."""
@@ -35,3 +35,6 @@ class Driver(Protocol[C]):
 
     def is_transient(self, error: BaseException) -> bool:
         """Whether a failed opening is likely to succeed soon: server full, starting, restarting."""
+
+    def is_full(self, error: BaseException) -> bool:
+        """Whether it failed because the server takes no more connections."""

@@ -25,8 +25,8 @@ BACKOFF_FIRST = 0.1
 """Seconds to the second attempt, before jitter."""
 BACKOFF_MAX = 5.0
 PATIENCE = 1.0
-"""Seconds for which a transient failure (server restarting, full) of a server that did work before
-makes waiters wait for the next attempt rather than fail."""
+"""Seconds for which a server that did work before and is restarting makes waiters wait for the next
+attempt rather than fail."""
 _WEIGHT = 0.1
 """Of the newest measurement in the moving averages."""
 _TICK = 1e-6
@@ -43,12 +43,12 @@ class Growth:
         "_random",
         "_releases",
         "_used",
+        "brief",
         "error",
         "failures",
         "open_seconds",
         "ramp",
         "retry_at",
-        "transient",
         "use_seconds",
         "worked",
     )
@@ -67,7 +67,7 @@ class Growth:
         """Of the last opening, where it failed."""
         self.failures = 0
         """Failed attempts since the last success; openings that failed together count as one."""
-        self.transient = False
+        self.brief = False
         self.retry_at = 0.0
         self._failed_since = 0.0
         self._backoff = 0.0
@@ -138,10 +138,10 @@ class Growth:
         """An opening was not needed any more when its turn came."""
         self.ramp = 1
 
-    def failed(self, now: float, error: BaseException, *, transient: bool) -> None:
+    def failed(self, now: float, error: BaseException, *, brief: bool) -> None:
         """An opening failed. Several that were in flight together are one step of the back-off."""
         self.error = error
-        self.transient = transient
+        self.brief = brief
         self.ramp = 1
         if now < self.retry_at:
             return
@@ -156,11 +156,11 @@ class Growth:
 
         One failure may be a blip: its waiter has got the error, the others wait for the next
         attempt, a fraction of a second away. From the second on requests fail fast, unless the
-        server worked before and says that it will be back, and that for less than PATIENCE.
+        server worked before and is restarting, and that for less than PATIENCE.
         """
         if now >= self.retry_at or self.failures < 2:
             return False
-        patient = self.transient and self.worked and now - self._failed_since < PATIENCE
+        patient = self.brief and self.worked and now - self._failed_since < PATIENCE
         return not patient
 
     def _debt_at(self, now: float, waiting: int) -> float:

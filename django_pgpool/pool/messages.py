@@ -11,13 +11,21 @@ def timed_out(numbers: Snapshot, maxwait: float, waited: float, error: BaseExcep
     return (
         f"Pool {numbers.pool!r}: no connection within maxwait={maxwait:g} s "
         f"(waited {waited:.2f} s). "
-        f"{_numbers(numbers)} "
-        + (
-            f"The last attempt to open a connection failed: {one_line(error)}"
-            if error is not None
-            else "All connections are busy: hold them for less time, or raise OPTIONS['maxsize'] "
-            "(within the server's max_connections) or OPTIONS['maxwait']."
+        f"{_numbers(numbers)} " + _advice(numbers, error)
+    )
+
+
+def _advice(numbers: Snapshot, error: BaseException | None) -> str:
+    if error is not None:
+        return f"The last attempt to open a connection failed: {one_line(error)}"
+    if numbers.opening and not numbers.in_use:
+        return (
+            "Opening a connection takes too long: look at the server and the network, or raise "
+            "OPTIONS['maxwait'] above OPTIONS['connect_timeout']."
         )
+    return (
+        "All connections are busy: hold them for less time, or raise OPTIONS['maxsize'] (within "
+        "the server's max_connections) or OPTIONS['maxwait']."
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import Any
 from weakref import ref
 
+import django.db
 from greenlet import getcurrent
 
 from ..exceptions import PoolClosed, PoolExhausted
@@ -27,6 +29,8 @@ from .waiter import Waiter
 
 _FRAMES = 16
 """How much is remembered of where a holder comes from."""
+_NOT_TOLD = (str(Path(__file__).parents[1]), str(Path(django.db.__file__).parent))
+"""Files of this package and of Django's database layer: every holder comes through them."""
 
 
 class Pool(Capacity[C]):
@@ -159,8 +163,13 @@ class Pool(Capacity[C]):
     def note_holder(self, slot: Slot) -> None:
         """Remember where the caller, who holds ``slot``, comes from; if it holds it for longer than
         ``held_warning`` an event tells. It is never taken away."""
-        frames = traceback.walk_stack(sys._getframe(1))
+        frames = (
+            (frame, line)
+            for frame, line in traceback.walk_stack(sys._getframe(1))
+            if not frame.f_code.co_filename.startswith(_NOT_TOLD)
+        )
         stack = traceback.StackSummary.extract(frames, limit=_FRAMES, lookup_lines=False)
+        stack.reverse()  # the most recent call last, as in every traceback
         warn_at = slot.acquired_at + self._held_warning
         slot.note = Note(slot.lease, warn_at, stack)
         if warn_at < self._reaper.wakes_at:
@@ -205,9 +214,10 @@ class Pool(Capacity[C]):
         self._reap_now()
 
     def close_idle(self) -> list[C]:
-        """At the interpreter's exit: close what is idle. Nobody is told, nobody fails. Returns the
-        connections that are still in use."""
+        """At the interpreter's exit: close what is idle, open nothing any more. Nobody is told,
+        nobody fails: who waits ends with the process. Returns the connections still in use."""
         with self._lock:
+            self._closed = True
             for slot in self._slots:
                 condemn(slot, Reason.CLOSED)
             held = [slot.connection for slot in self._slots if slot.state is IN_USE]
@@ -325,7 +335,8 @@ class Pool(Capacity[C]):
     def _reclaim(self, slot: Slot, lease: int) -> None:
         held = self._clock() - slot.acquired_at
         self.release(slot, lease)
-        self._reclaimed += 1
+        with self._lock:
+            self._reclaimed += 1
         self._tell("connection_reclaimed", Level.INFO, held)
 
     def _put_back(self, slot: Slot, lease: int, now: float, *, unused: bool = False) -> None:

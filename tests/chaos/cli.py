@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .catalog import CATALOG
+from .cluster import template
 from .outcome import Outcome
 from .table import complaints, table
 
@@ -29,12 +30,11 @@ def main() -> int:
         for name, entry in CATALOG.items():
             console.print(f"{name:<12} {entry.text}", highlight=False)
         return 0
-    outcomes: dict[str, tuple[Outcome, float]] = {}
-    for name in arguments.only or CATALOG:
-        console.print(f"{name}: {CATALOG[name].text} ...", highlight=False, style="dim")
-        started = time.monotonic()
-        outcome = run_scenario(name, arguments.seed, quick=arguments.quick)
-        outcomes[name] = (outcome, time.monotonic() - started)
+    with template():
+        outcomes = {
+            name: _timed(console, name, arguments.seed, quick=arguments.quick)
+            for name in arguments.only or CATALOG
+        }
     console.print(table(outcomes))
     for line in complaints(outcomes):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -44,7 +44,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
-        description="Faults, kills and outages on real PostgreSQL servers of its own: what is lost?",
+        description="Faults, kills and outages on PostgreSQL servers of its own: what is lost?",
         epilog="About seven minutes; with --quick about one. Exit code 1 if anything was lost.",
     )
     parser.add_argument("--quick", action="store_true", help="the short versions")
@@ -54,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--seed", type=int, default=1, help="of what is random (default: 1)")
     return parser
+
+
+def _timed(console: Console, name: str, seed: int, *, quick: bool) -> tuple[Outcome, float]:
+    console.print(f"{name}: {CATALOG[name].text} ...", highlight=False, style="dim")
+    started = time.monotonic()
+    outcome = run_scenario(name, seed, quick=quick)
+    return outcome, time.monotonic() - started
 
 
 def run_scenario(name: str, seed: int, *, quick: bool) -> Outcome:

@@ -81,8 +81,10 @@ class Visitor:
         seconds = self.chance.uniform(0, 0.15) if self.fate == "timeout" else PATIENCE
         try:
             with gevent.Timeout(seconds):
-                work = self.chance.choice([self.query, self.query, self.write, self.by_hand])
-                self.visit(work)
+                works = [self.query, self.query, self.write, self.by_hand]
+                if self.fate in ("timeout", "kill"):
+                    works.append(self.linger)
+                self.visit(self.chance.choice(works))
         except (gevent.Timeout, gevent.GreenletExit):
             self.stages[self.stage] += 1
             if not touched:
@@ -119,6 +121,10 @@ class Visitor:
         sql = "SELECT %s || left(pg_sleep(%s)::text, 0)"
         self.check(self.alias.value(sql, self.token, self.chance.random() * _SLEEP), self.token)
 
+    def linger(self) -> None:
+        """A statement that would run on at the server for long."""
+        self.alias.value("SELECT pg_sleep(30)")
+
     def write(self) -> None:
         with transaction.atomic(using=self.alias.name):
             self.at("in transaction")
@@ -128,9 +134,7 @@ class Visitor:
             with self.alias.wrapper.cursor() as cursor:
                 cursor.execute("INSERT INTO token VALUES (%s)", [self.token])
             self.query()
-            self.check(
-                self.alias.value("SELECT current_setting('own.token', true)"), self.token
-            )
+            self.check(self.alias.value("SELECT current_setting('own.token', true)"), self.token)
             if self.chance.random() < 0.5:
                 self.at("rolling back")
                 transaction.set_rollback(True, using=self.alias.name)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -14,8 +15,7 @@ import psycopg2
 from support.aliases import Alias
 from support.waiting import running
 
-from loadtests.postgres import ThrowAwayPostgres
-
+from .cluster import Postgres
 from .outcome import Outcome, Run
 from .traffic import Traffic, Visit
 from .world import counted, look_at_the_ruins, make_alias, on_tcp, pool_on, usable
@@ -50,7 +50,7 @@ def terminated(run: Run) -> None:
 def restart(run: Run) -> None:
     """Fifty visitors, each holds its connection a little longer than its statement takes."""
     rounds, maxsize = run.pick(10, 2), 10
-    with ThrowAwayPostgres() as postgres:
+    with Postgres() as postgres:
         alias = make_alias(postgres.params, maxsize=maxsize, maxwait=20)
         with (
             counted(run.outcome, postgres.params, maxsize) as findings,
@@ -94,9 +94,10 @@ def _explained(visit: Visit, gone: float, there: float) -> bool:
 
 def down(run: Run) -> None:
     """Twenty visitors knock all the time, over TCP ("Connection refused") and a unix socket."""
-    for transport in ("tcp", "socket"):
-        with pool_down(run, transport) as (alias, postgres):
-            _outage(run, alias, postgres, run.pick(30, 3) if transport == "tcp" else 3)
+    for transport, seconds in (("tcp", run.pick(30, 3)), ("socket", run.pick(5, 0))):
+        if seconds:
+            with pool_down(run, transport) as (alias, postgres):
+                _outage(run, alias, postgres, seconds)
 
 
 @contextmanager
@@ -142,7 +143,7 @@ def _outage(run: Run, alias: Alias, postgres: Any, seconds: float) -> None:
 
 def _check_spread(outcome: Outcome, attempts: list[tuple[float, float]], seconds: float) -> None:
     """Steps of 0.1 s, doubled up to 5 s, each shortened by a random part of up to its half."""
-    gaps = [after[0] - before[1] for before, after in zip(attempts, attempts[1:], strict=False)]
+    gaps = [after[0] - before[1] for before, after in pairwise(attempts)]
     most = 5 + 2 * seconds / LAST_STEP + 2
     outcome.check(0 < len(attempts) <= most, f"{len(attempts)} attempts in {seconds} s")
     outcome.check(all(gap < LAST_STEP + SLACK for gap in gaps), f"gaps of {gaps}")

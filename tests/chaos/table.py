@@ -12,11 +12,11 @@ from .outcome import Outcome
 
 _LOST = {
     "slots": "slots",
-    "sessions": "sessions left",
-    "foreign": "foreign results",
+    "sessions": "sessions\nleft",
+    "foreign": "foreign\nresults",
     "hung": "hung",
-    "in_transaction": "idle in transaction",
-    "above": "above maxsize",
+    "in_transaction": "idle in\ntransaction",
+    "above": "above\nmaxsize",
     "requests": "requests",
 }
 """Fields of Outcome, and what the table calls them."""

@@ -33,8 +33,9 @@ class Findings:
     samples: int = 0
     most: int = 0
     above: float = 0.0
-    """Seconds with more sessions than maxsize. One sample alone does not count: the server's list
-    is not read in one instant, it can show a session that ends beside the one that replaces it."""
+    """Seconds with more sessions than maxsize. In both, one sample alone does not count: the
+    server's list is not read in one instant, it can show a session that ends beside the one that
+    replaces it."""
     lost: list[float] = field(default_factory=list)
     """When the server went away, and when it was back."""
     back: list[float] = field(default_factory=list)
@@ -45,13 +46,15 @@ class _Counter:
         self.findings = Findings()
         self._maxsize = maxsize
         self._since: float | None = None
+        self._before = 0
 
     def count(self, cursor: object) -> None:
         cursor.execute(_COUNT)  # type: ignore[attr-defined]
         (sessions,) = cursor.fetchone()  # type: ignore[attr-defined]
         now = time.monotonic()
         self.findings.samples += 1
-        self.findings.most = max(self.findings.most, sessions)
+        self.findings.most = max(self.findings.most, min(self._before, sessions))
+        self._before = sessions
         if sessions <= self._maxsize:
             self._since = None
         else:

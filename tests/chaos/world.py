@@ -16,8 +16,7 @@ from psycopg2.extensions import make_dsn
 from support.aliases import Alias
 from support.waiting import eventually, running
 
-from loadtests.postgres import ThrowAwayPostgres
-
+from .cluster import Postgres
 from .outcome import Outcome, Run
 from .watch import MINE, Findings, watching
 
@@ -60,7 +59,11 @@ class Monitor:
         return sorted(state or "" for _, state in self.backends(name))
 
     def terminate(self, *pids: int) -> None:
-        self.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) pid", list(pids))
+        if not pids:
+            return
+        self.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) pid", list(pids))
+        gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY(%s))"
+        eventually(lambda: self.execute(gone, list(pids)) == [(True,)], "sessions still there")
 
     def close(self) -> None:
         if self._connection is not None:
@@ -83,14 +86,14 @@ def make_alias(params: dict[str, Any], **arguments: Any) -> Alias:
 
 @contextmanager
 def pool_on(
-    run: Run, settings: dict[str, Any] | None = None, **options: Any
-) -> Iterator[tuple[ThrowAwayPostgres, Alias]]:
+    run: Run, settings: dict[str, Any] | None = None, *, pools: int = 1, **options: Any
+) -> Iterator[tuple[Postgres, Alias]]:
     """A server of its own and an alias on it, with the server's sessions counted; at the end the
-    alias has to be as good as new."""
-    with ThrowAwayPostgres(settings) as postgres:
+    alias has to be as good as new. ``pools``: in so many processes at a time."""
+    with Postgres(settings) as postgres:
         alias = make_alias(postgres.params, **options)
         alias.server.execute("SELECT 1")
-        with counted(run.outcome, postgres.params, options["maxsize"]):
+        with counted(run.outcome, postgres.params, pools * options["maxsize"]):
             yield postgres, alias
             look_at_the_ruins(alias, run.outcome)
 
@@ -102,9 +105,9 @@ def counted(outcome: Outcome, params: dict[str, Any], maxsize: int) -> Iterator[
         yield findings
     outcome.above += findings.above
     outcome.check(findings.samples > 10, f"only {findings.samples} samples of the sessions")
-    outcome.remarks.append(
-        f"at most {findings.most} sessions of maxsize={maxsize} in {findings.samples:,} samples"
-    )
+    remark = f"at most {findings.most} sessions of maxsize={maxsize}"
+    if remark not in outcome.remarks:
+        outcome.remarks.append(remark)
 
 
 def look_at_the_ruins(alias: Alias, outcome: Outcome) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +18,7 @@ from loadtests.interrupts import Interrupts
 from .compare import compare, known_differences
 from .judge import Judge
 from .report import print_verdict
-from .servers import Servers
+from .servers import Servers, app_of
 from .source import tests_of
 
 DEFAULT = (
@@ -62,25 +64,38 @@ def command(
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console.width = 120  # nothing to fit into
-    console.print(f"Django {django.__version__}, Python {sys.version.split()[0]}, under gevent")
-    with Interrupts(), Servers() as servers:
-        judge = Judge(tests_of(django.__version__), servers, logs, console)
-        for label in dict.fromkeys(labels or (FULL if full else DEFAULT)):
-            judge.run(label)
+    with Interrupts() as interrupts:
+        try:
+            judge = _judge(labels or (FULL if full else DEFAULT), logs, console)
+        except KeyboardInterrupt:
+            print("interrupted: there is no verdict", file=sys.stderr)
+            raise typer.Exit(128 + (interrupts.signum or 0)) from None
     verdict = compare(judge.stock, judge.pooled, known_differences(django.__version__))
     print_verdict(console, verdict)
-    problems = list(judge.broken)
     for label, missing in judge.not_run.items():
-        console.print(f"NOT RUN: {label}, no server here has {', '.join(sorted(missing))}")
-        if not without_contrib:
-            problems.append(
-                f"{label} was not run: install postgresql-contrib, or pass --without-contrib"
-            )
+        console.print(f"NOT RUN: {label}: no server here has {', '.join(sorted(missing))}")
+    problems = list(judge.broken)
+    if judge.not_run and not without_contrib:
+        problems.append("not all was run: install postgresql-contrib, or pass --without-contrib")
     for problem in problems:
-        console.print(f"error: {problem}", style="red")
+        console.print(f"error: {problem}", style="red", soft_wrap=True)
     if problems or verdict.different or verdict.stale or not verdict.tests:
         console.print(f"what the tests printed: {logs}", soft_wrap=True)
         raise typer.Exit(1)
+
+
+def _judge(labels: Sequence[str], logs: Path, console: Console) -> Judge:
+    version = django.__version__
+    console.print(f"Django {version}, Python {platform.python_version()}, under gevent")
+    with console.status("the source distribution of Django ..."):
+        tests = tests_of(version)
+    if unknown := [label for label in labels if not (tests / app_of(label)).is_dir()]:
+        raise LoadTestError(f"Django {version} has no tests called {', '.join(unknown)}")
+    with Servers() as servers:
+        judge = Judge(tests, servers, logs, console)
+        for label in dict.fromkeys(labels):
+            judge.run(label)
+    return judge
 
 
 def main() -> int:
@@ -92,7 +107,4 @@ def main() -> int:
         print(f"error: {message}; see python -m tests.django_suite --help", file=sys.stderr)
     except LoadTestError as error:
         print(f"error: {error}", file=sys.stderr)
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted: there is no verdict", file=sys.stderr)
-        return 130
     return 2

@@ -48,10 +48,19 @@ class Judge:
             f"    {engine:<30}{len(run.outcomes):>6} tests{len(run.failures):>6} failed"
             f"{run.seconds:>6.0f} s",
         )
-        if not run.finished:
-            self.broken.append(
-                f"{label} with {engine} did not come to its end; last test: {run.last or 'none'}; "
-                f"see {log}"
-            )
+        reason = _what_broke(run)
+        if reason:
+            self.broken.append(f"{label} with {engine} {reason}; see {log}")
         server.sweep()
         return run
+
+
+def _what_broke(run: Run) -> str | None:
+    """Why these outcomes are no ground for a verdict, if they are not."""
+    if not run.finished:
+        return f"did not come to its end; last test: {run.last or 'none'}"
+    if run.exit_code not in (0, 1):  # 1: tests have failed
+        return f"ended its tests, but not well: exit code {run.exit_code}"
+    if any(test.startswith("unittest.loader.") for test in run.failures):
+        return "has tests that cannot be imported"
+    return None if run.outcomes else "has no tests"

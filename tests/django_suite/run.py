@@ -17,8 +17,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ("-m", "gevent.monkey", "runtests.py", "--settings=tests.django_suite.settings")
-SLOWEST = 900
-"""Seconds without any event after which the process is given up. (A single test has less.)"""
+SLOWEST, SLOWEST_END = 900, 60
+"""Seconds without any event after which the process is given up, before and after its tests have
+finished. (A single test has less.)"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Run:
     last: str = ""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     finished: bool = False
+    exit_code: int | None = None
+    """None: it had to be killed."""
     seconds: float = 0.0
 
     def add(self, event: dict[str, Any]) -> None:
@@ -84,6 +87,7 @@ def run_tests(
         )
         try:
             _follow(process, events, run, progress)
+            run.exit_code = process.poll()
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -114,6 +118,7 @@ def _follow(
                 run.add(json.loads(line))
                 heard = time.monotonic()
             progress(run)
-            if ended or time.monotonic() - heard > SLOWEST:
+            silence = time.monotonic() - heard
+            if ended or silence > (SLOWEST_END if run.finished else SLOWEST):
                 return
             time.sleep(0.1)

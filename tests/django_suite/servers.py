@@ -49,7 +49,7 @@ class Server:
     def lacks(self, label: str) -> set[str]:
         """Extensions that this label needs and that are not there."""
         rows = self._execute("SELECT name FROM pg_available_extensions")
-        return CONTRIB.get(_app(label), set()) - {name for (name,) in rows}
+        return CONTRIB.get(app_of(label), set()) - {name for (name,) in rows}
 
     def sweep(self) -> None:
         """Drop what tests that were killed have left."""
@@ -86,7 +86,7 @@ class Servers:
         """The server for a label; whether that has all it needs is for the caller to ask."""
         if os.environ.get("DATABASE_URL"):
             kind = "DATABASE_URL"
-        elif _app(label) in BETTER_INSTALLED.union(CONTRIB) and installed_programs():
+        elif app_of(label) in BETTER_INSTALLED.union(CONTRIB) and installed_programs():
             kind = "installed"
         else:
             kind = "embedded"
@@ -106,5 +106,6 @@ class Servers:
         return Server(kind, running.params, running.url)
 
 
-def _app(label: str) -> str:
+def app_of(label: str) -> str:
+    """The directory of Django's tests that a label lies in."""
     return label.split(".", maxsplit=1)[0]

@@ -260,7 +260,7 @@ def test_pauses_between_attempts_double_have_jitter_and_a_limit() -> None:
     for seed in range(50):
         growth, now, own = Growth(Random(seed)), 100.0, []
         for _ in range(12):
-            growth.failed(now, DriverError(), transient=False)
+            growth.failed(now, DriverError(), brief=False)
             own.append(growth.retry_at - now)
             now = growth.retry_at
         pauses.append(own)
@@ -275,7 +275,7 @@ def test_pauses_between_attempts_double_have_jitter_and_a_limit() -> None:
 def test_openings_that_fail_together_count_as_one_step_of_the_back_off() -> None:
     growth = Growth(Random(1))
     for _ in range(10):
-        growth.failed(100.0, DriverError(), transient=False)
+        growth.failed(100.0, DriverError(), brief=False)
     assert growth.failures == 1
     assert growth.retry_at <= 100.1
 
@@ -299,14 +299,14 @@ def test_after_a_success_nothing_of_the_back_off_is_left() -> None:
     growth = Growth(Random(1))
     now = 100.0
     for _ in range(8):
-        growth.failed(now, DriverError(), transient=False)
+        growth.failed(now, DriverError(), brief=False)
         now = growth.retry_at
-    growth.failed(now, DriverError(), transient=False)
+    growth.failed(now, DriverError(), brief=False)
     assert growth.wanted(now, waiting=1, opening=0, in_use=0) == 0
     growth.succeeded(0.1, 1)
     assert growth.wanted(now, waiting=1, opening=0, in_use=0) == 1
     assert not growth.hopeless(now)
-    growth.failed(now, DriverError(), transient=False)
+    growth.failed(now, DriverError(), brief=False)
     assert growth.retry_at - now <= 0.1
 
 

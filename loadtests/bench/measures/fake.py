@@ -32,6 +32,9 @@ class FakeDriver:
     def is_transient(self, error: BaseException) -> bool:
         return False
 
+    def is_full(self, error: BaseException) -> bool:
+        return False
+
 
 def full_pool(size: int = SIZE) -> Pool[Any]:
     """A pool with default settings that has opened all of its ``size`` connections."""

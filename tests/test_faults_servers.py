@@ -1,0 +1,279 @@
+"""Servers that stop, restart, refuse, or are not the primary any more: servers of our own.
+
+The long versions: make chaos.
+"""
+
+import json
+import logging
+import time
+import traceback
+from statistics import median
+
+import gevent
+import pytest
+from chaos.cluster import Postgres, template
+from chaos.outages import Openings
+from chaos.replica import PRIMARY, Standby, commit_on_both
+from chaos.world import LOCALHOST, Monitor, on_tcp
+from django.db import Error, OperationalError
+from support.processes import DJANGO, PATCHED, run_python
+from support.waiting import Elapsed, eventually, join, running
+
+from django_pgpool import PoolExhausted
+
+SECRET = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def copies():
+    with template():
+        yield
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with Postgres({**on_tcp(), "log_min_messages": "debug1"}) as postgres:
+        yield postgres
+
+
+def at(postgres):
+    """Settings of an alias there."""
+    params = postgres.params
+    return {"HOST": params["host"], "PORT": params["port"], "NAME": "postgres", "USER": "postgres"}
+
+
+def over_tcp(postgres):
+    return {**at(postgres), "HOST": LOCALHOST}
+
+
+def test_while_the_server_is_down_errors_are_fast_and_attempts_few(make_alias, postgres):
+    alias = make_alias(maxsize=5, maxwait=30, **over_tcp(postgres))
+    seconds, errors = [], set()
+
+    def visit():
+        while not over:
+            with Elapsed() as elapsed:
+                try:
+                    alias.ask("SELECT 1")
+                except OperationalError as error:
+                    errors.add((type(error), "refused" in str(error)))
+            seconds.append(elapsed.seconds)
+            gevent.sleep(0.01)
+
+    over = []
+    assert alias.ask("SELECT 1") == 1
+    postgres.stop()
+    gone = time.monotonic()
+    try:
+        with Openings() as openings, running(*[visit] * 10) as visitors:
+            gevent.sleep(2.5)
+            over.append(True)
+            join(visitors)
+    finally:
+        down = time.monotonic() - gone
+        postgres.start()
+    assert errors == {(OperationalError, True)}
+    assert max(seconds) < 2.5, "nobody waits for maxwait"
+    assert median(seconds) < 0.05
+    assert 3 <= len(openings.all) <= 3 + 2 * down, openings.all
+    assert Openings.together(openings.all) == 1
+    eventually(lambda: works(alias), seconds=6)  # the longest step, and a bit
+
+
+def works(alias):
+    try:
+        return alias.ask("SELECT 1") == 1
+    except OperationalError:
+        return False
+
+
+def test_a_crash_of_the_server_fails_nobody_but_the_statements_in_flight(make_alias, postgres):
+    alias = make_alias(maxsize=3, maxwait=20, **at(postgres))
+    unsent, sent, over = [], [], []
+
+    def visit():
+        while not over:
+            began = None
+            try:
+                with alias.request() as wrapper:
+                    wrapper.ensure_connection()
+                    began = time.monotonic()
+                    alias.value("SELECT pg_sleep(0.01)")
+                    gevent.sleep(0.005)  # held without a statement: passed on when it is dead
+            except Error as error:
+                (unsent if began is None else sent).append((began, error))
+
+    with running(*[visit] * 20) as visitors:
+        eventually(lambda: alias.pool.snapshot().acquires > 50)
+        postgres.stop("immediate")
+        gone = time.monotonic()
+        postgres.start()
+        there = time.monotonic()
+        eventually(lambda: alias.pool.snapshot().openings >= 6)
+        over.append(True)
+        join(visitors)
+    if there - gone < 0.9:  # else somebody's patience was over
+        assert unsent == []
+    assert [error for began, error in sent if began > gone] == []
+    assert len(sent) <= 3
+    assert alias.pool.snapshot().in_use == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "settings", "text"),
+    [
+        ("no TLS", {"sslmode": "require"}, "server does not support SSL"),
+        ("unknown database", {"NAME": "nowhere"}, 'database "nowhere" does not exist'),
+        ("unknown host", {"HOST": "db.invalid"}, "could not translate host name"),
+        ("unknown role", {"USER": "nobody"}, 'role "nobody" does not exist'),
+    ],
+)
+def test_a_refusal_is_the_real_error_at_once_without_storm_or_secrets(
+    make_alias, postgres, events, caplog, what, settings, text
+):
+    settings = {**over_tcp(postgres), "PASSWORD": SECRET, **settings}
+    alias = make_alias(maxsize=10, maxwait=30, **settings)
+
+    def visit():
+        with alias.request(), pytest.raises(OperationalError, match=text) as caught:
+            alias.value("SELECT 1")
+        assert not isinstance(caught.value, PoolExhausted)
+        return "".join(traceback.format_exception(caught.value)) + repr(caught.value.__cause__)
+
+    with caplog.at_level(logging.DEBUG), Openings() as openings, Elapsed() as elapsed:
+        with running(*[visit] * 30) as greenlets:
+            said = join(greenlets)
+    assert elapsed.seconds < 5
+    assert len(openings.all) <= 3
+    assert alias.pool.snapshot().size == 0
+    assert any(event["event"] == "connection_open_failed" for event in events)
+    snapshot = alias.pool.snapshot()
+    assert SECRET not in f"{said}{events}{caplog.text}{snapshot}{alias.wrapper!r}{alias.pool!r}"
+
+
+def test_a_wrong_password_is_said_at_once_and_told_to_nobody(make_alias, server, events, caplog):
+    role = server.make_role("LOGIN PASSWORD 'right'")
+    with server.asking_for_passwords(role):
+        if not server.checks_passwords(role):
+            pytest.skip("DATABASE_URL's server lets this role in without its password")
+        alias = make_alias(maxsize=5, maxwait=30, USER=role, PASSWORD=SECRET)
+        with caplog.at_level(logging.DEBUG), Openings() as openings:
+            with running(*[lambda: alias.ask("SELECT 1")] * 30) as greenlets:
+                gevent.joinall(greenlets, timeout=10)
+    errors = [greenlet.exception for greenlet in greenlets]
+    assert {type(error) for error in errors} == {OperationalError}
+    assert all("password authentication failed" in str(error) for error in errors)
+    assert len(openings.all) <= 3
+    said = "".join("".join(traceback.format_exception(error)) for error in errors)
+    assert SECRET not in f"{said}{events}{caplog.text}{alias.pool.snapshot()}"
+
+
+EXIT = """
+import json, threading
+connections.databases["default"].update(json.loads(OTHER))
+
+def sleep():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(60)")
+
+def begin(count):
+    from gevent import sleep as pause
+    for _ in range(count):
+        threading.Thread(target=sleep, daemon=True).start()
+    pause(0.5)
+"""
+
+
+@pytest.mark.parametrize("patched", ["", PATCHED], ids=["threads", "gevent"])
+@pytest.mark.parametrize("left", ["in use", "in a transaction"])
+def test_at_the_interpreters_exit_the_server_is_told(server, postgres, patched, left):
+    code = "connection.ensure_connection()"
+    if left == "in a transaction":
+        code = "connection.set_autocommit(False); connection.cursor().execute('SELECT 1')"
+    before = len(postgres.log.read_text())
+    run_python(f"{patched}{DJANGO}OTHER = {other(postgres)!r}\n{EXIT}{code}").ok()
+    monitor = Monitor(postgres.params)
+    eventually(lambda: not monitor.backends("leaver"))
+    monitor.close()
+    assert "unexpected EOF" not in postgres.log.read_text()[before:]
+
+
+def test_at_the_interpreters_exit_nothing_runs_on_and_nothing_new_begins(server, postgres):
+    """Three statements and three waiters for their connections."""
+    code = "begin(6)"
+    with Elapsed() as elapsed:
+        run_python(f"{PATCHED}{DJANGO}OTHER = {other(postgres)!r}\n{EXIT}{code}").ok()
+    assert elapsed.seconds < 15
+    monitor = Monitor(postgres.params)
+    try:
+        eventually(lambda: not monitor.backends("leaver"), seconds=3)
+    finally:
+        monitor.terminate(*monitor.pids("leaver"))
+        monitor.close()
+
+
+def other(postgres):
+    options = {"maxsize": 3, "maxwait": 60, "application_name": "leaver"}
+    return json.dumps({**at(postgres), "OPTIONS": options})
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A primary, its standby, and a table in both."""
+    settings = on_tcp()
+    with Postgres({**PRIMARY, **settings}) as primary:
+        monitor = Monitor(primary.params)
+        monitor.execute("CREATE TABLE token (value text)")
+        monitor.close()
+        with Standby(primary, {**settings, "port": settings["port"] + 1}) as standby:
+            commit_on_both(primary)
+            yield primary, standby
+
+
+INSERT = "INSERT INTO token VALUES (%s) RETURNING value"
+
+
+def test_connections_to_a_standby_are_replaced_as_soon_as_it_refuses_a_write(make_alias, pair):
+    primary, standby = pair
+    ports = f"{primary.params['port']},{standby.params['port']}"
+    alias = make_alias(
+        maxsize=3,
+        target_session_attrs="standby",
+        **{**at(primary), "HOST": f"{LOCALHOST},{LOCALHOST}", "PORT": ports},
+    )
+    with pytest.raises(Error, match="read-only transaction"):
+        alias.ask(INSERT, "refused")
+    eventually(lambda: alias.pool.snapshot().evictions == {"demoted": 1})
+    assert alias.ask("SELECT pg_is_in_recovery()") is True
+
+
+def test_after_a_failover_work_goes_on_at_the_new_primary(make_alias, pair):
+    """The last test with this pair."""
+    primary, standby = pair
+    hosts = f"{primary.params['host']},{standby.params['host']}"
+    ports = f"{primary.params['port']},{standby.params['port']}"
+    settings = {**at(primary), "HOST": hosts, "PORT": ports}
+    alias = make_alias(maxsize=3, maxwait=20, target_session_attrs="read-write", **settings)
+    kept = []
+
+    def write(visitor):
+        for number in range(10_000):
+            token = f"{visitor}/{number}"
+            try:
+                alias.ask(INSERT, token)
+            except Error:
+                gevent.sleep(0.02)
+            else:
+                kept.append(token)
+
+    with running(*[lambda n=n: write(n) for n in range(5)]):
+        eventually(lambda: len(kept) > 50)
+        primary.stop("immediate")
+        standby.promote()
+        before = len(kept)
+        eventually(lambda: len(kept) > before + 50)
+    assert alias.ask("SELECT current_setting('port')") == str(standby.params["port"])
+    monitor = Monitor(standby.params)
+    there = {value for (value,) in monitor.execute("SELECT value FROM token")}
+    monitor.close()
+    assert set(kept) <= there
