@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: test
 test: $(VENV)/.installed-test ## run the tests (ARGS="-k reaper")
@@ -25,6 +25,14 @@ test: $(VENV)/.installed-test ## run the tests (ARGS="-k reaper")
 .PHONY: test-long
 test-long: $(VENV)/.installed-test ## run the tests that take minutes
 	@exec $(BIN)/python -m pytest -m long $(ARGS)
+
+.PHONY: chaos
+chaos: $(VENV)/.installed-test ## faults, kills and outages: what was lost (ARGS=--quick)
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+.PHONY: django-tests
+django-tests: $(VENV)/.installed-test ## Django's own tests, with and without the pool (ARGS=--full)
+	@exec $(BIN)/python -m tests.django_suite $(ARGS)
 
 # exec: Ctrl-C reaches the program once, from the terminal, and make waits until it has cleaned up.
 .PHONY: loadtest

@@ -94,7 +94,7 @@ class SiteProcess:
         with (directory / "site.log").open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *arguments, "loadtests.site.wsgi"],
-                # gunicorn keeps a control socket in the home directory: it shall leave nothing there.
+                # HOME: gunicorn keeps a control socket there, which would be left behind.
                 env={**self._environment, "HOME": str(directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
