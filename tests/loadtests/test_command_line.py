@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from loadtests.__main__ import main as entry_point
 from loadtests.cli import main
+from loadtests.start import start
 
 BAD = {
     "unknown scenario": (["nigth"], None, "'nigth'"),
@@ -47,10 +47,13 @@ def test_bad_input(command_line, case):
     assert "secret" not in out + err
 
 
-def test_a_missing_package_is_named(monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "loadtests.cli")
+@pytest.mark.parametrize("command_line", ["loadtests.cli", "loadtests.bench.cli"])
+def test_a_missing_package_is_named(monkeypatch, capsys, command_line):
+    monkeypatch.delitem(sys.modules, command_line, raising=False)
     monkeypatch.setitem(sys.modules, "typer", None)
-    assert entry_point() == 2
+    with pytest.raises(SystemExit) as ended:
+        start(command_line)
+    assert ended.value.code == 2
     assert "the Python package typer is missing: pip install" in capsys.readouterr().err
 
 
