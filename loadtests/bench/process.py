@@ -44,6 +44,7 @@ class Worker:
         self._log = tempfile.TemporaryFile("w+", errors="replace")
         self._process = subprocess.Popen(
             [self._python, "-m", "loadtests.bench.worker"],
+            bufsize=0,  # nothing is left to be written when the pipe of a dead worker is closed
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
