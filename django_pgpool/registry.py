@@ -29,7 +29,6 @@ PING_AFTER = 1.0
 @dataclass(slots=True)
 class Entry:
     pool: Pool[Any]
-    key: tuple[Any, ...]
     settings: dict[str, Any]
     """Copy of the settings that last led here; equal settings find it by one comparison."""
     source: dict[str, Any]
@@ -70,7 +69,7 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
     with _lock:
         entry = _entries.get(key)
         if entry is None:
-            entry = _make_entry(wrapper, key)
+            entry = _make_entry(wrapper)
             # The same dictionary with other contents: it was edited, its old pool has no users.
             outdated = _forget(lambda other: other.source is source)
             _entries[key] = entry
@@ -110,7 +109,7 @@ def close_pools(wrapper: PooledMixin) -> None:
         pool.close()
 
 
-def _make_entry(wrapper: PooledMixin, key: tuple[Any, ...]) -> Entry:
+def _make_entry(wrapper: PooledMixin) -> Entry:
     settings = _copy(wrapper.settings_dict)
     options = parse(wrapper.alias, settings, is_libpq_parameter)
     driver = Psycopg2Driver(
@@ -133,7 +132,7 @@ def _make_entry(wrapper: PooledMixin, key: tuple[Any, ...]) -> Entry:
         ping_after=PING_AFTER if settings["CONN_HEALTH_CHECKS"] else None,
         observers=[log_event],
     )
-    entry = Entry(pool, key, settings, wrapper.settings_dict, options, type(wrapper))
+    entry = Entry(pool, settings, wrapper.settings_dict, options, type(wrapper))
     return entry
 
 
@@ -182,8 +181,7 @@ def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:
 def _at_exit() -> None:
     with _lock:
         pools = _forget(lambda _: True)
-    for pool in pools:
-        end(pool.close_idle())
+    end([connection for pool in pools for connection in pool.close_idle()])
 
 
 def _after_fork_in_child() -> None:

@@ -140,14 +140,3 @@ def gevent_has_patched() -> bool:
 
 def current_runtime() -> Runtime:
     return GeventRuntime() if gevent_has_patched() else ThreadRuntime()
-
-
-__all__: list[Any] = [
-    "GeventRuntime",
-    "Parker",
-    "Runtime",
-    "ThreadRuntime",
-    "allocate_lock",
-    "current_runtime",
-    "gevent_has_patched",
-]
