@@ -52,6 +52,16 @@ def test_one_dead_connection_does_not_empty_the_pool(make_alias):
     assert together(alias, 3) <= before - {victim}
 
 
+def test_one_session_terminated_under_a_statement_does_not_empty_the_pool(make_alias):
+    alias = make_alias(maxsize=4)
+    before = together(alias, 4)
+    with alias.request(), pytest.raises(OperationalError, match="administrator command"):
+        victim = alias.pid()
+        alias.value("SELECT pg_terminate_backend(pg_backend_pid())")
+    eventually(lambda: alias.pool.snapshot().evictions == {"terminated": 1})
+    assert together(alias, 3) == before - {victim}
+
+
 @pytest.fixture
 def short_ping(monkeypatch):
     """Idle long enough for a ping after 50 ms, not after a second."""

@@ -230,6 +230,22 @@ def pair():
             yield primary, standby
 
 
+def test_when_an_administrator_shuts_the_server_down_every_connection_is_replaced(
+    make_alias, postgres
+):
+    alias = make_alias(maxsize=4, **at(postgres))
+    with running(*[lambda: alias.ask("SELECT pg_sleep(0.05)")] * 4) as greenlets:
+        join(greenlets)
+    with alias.request(), pytest.raises(OperationalError, match="administrator command"):
+        alias.value("SELECT 1")
+        postgres.restart("fast")
+        eventually(lambda: all(slot.readable() for slot in alias.pool._idle))
+        alias.value("SELECT 1")
+    replaced = {"terminated": 1, "drained": 3}
+    eventually(lambda: alias.pool.snapshot().evictions == replaced)
+    assert alias.ask("SELECT 1") == 1
+
+
 INSERT = "INSERT INTO token VALUES (%s) RETURNING value"
 
 

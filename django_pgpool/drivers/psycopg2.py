@@ -119,7 +119,7 @@ class Psycopg2Driver:
 
     def reset(self, connection: TrackedConnection) -> Reason | None:
         if connection.closed:
-            return Reason.BROKEN
+            return Reason.TERMINATED if connection.terminated else Reason.BROKEN
         connection.lease += 1
         status = connection.get_transaction_status()
         dirty = self._always or (connection.left_state and not self._never)

@@ -56,6 +56,8 @@ _ONE_TRANSACTION = frozenset({"local", "constraints", "transaction"})
 _LONGEST_CACHED = 4096
 READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction."""
+TERMINATED = "terminating connection due to administrator command"
+"""SQLSTATE 57P01 admin_shutdown, of which psycopg2 passes on no more than the text."""
 
 
 def leaves_state(statement: str) -> bool:
@@ -97,6 +99,8 @@ class TrackedConnection(Connection):
     """Seconds an interrupted statement's cancelling may take; None: it is not cancelled."""
     refused_writing = False
     """The server has called itself read-only; it may have been demoted to a standby."""
+    terminated = False
+    """An administrator's command has ended the session: pg_terminate_backend() or a shutdown."""
     abandoned = False
     """In a forked child: it is the parent's."""
     farewell: int | None = None
@@ -176,8 +180,11 @@ class TrackingCursor(Cursor):
             connection.left_state = True
 
     def _note(self, error: Error) -> None:
+        connection = self._connection()
         if error.pgcode == READ_ONLY:
-            self._connection().refused_writing = True
+            connection.refused_writing = True
+        elif connection.closed and TERMINATED in str(error):
+            connection.terminated = True
 
     def _connection(self) -> Any:
         return self.connection

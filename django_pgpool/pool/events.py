@@ -30,6 +30,9 @@ class Reason(StrEnum):
     """Came back in a state that could not be cleaned."""
     DEMOTED = "demoted"
     """Its server has become a standby; all connections are drained then."""
+    TERMINATED = "terminated"
+    """An administrator's command ended it under a statement; where that was the server's shutdown,
+    all connections are drained."""
     DRAINED = "drained"
     """Replaced by ``drain()``."""
     SURPLUS = "surplus"

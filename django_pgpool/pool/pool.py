@@ -141,7 +141,7 @@ class Pool(Capacity[C]):
             raise
         if reason is not None:
             self._evict(slot, lease, reason)
-            if reason is Reason.DEMOTED:
+            if reason is Reason.DEMOTED or (reason is Reason.TERMINATED and self._others_ended()):
                 self.drain()
             return
         now = self._clock()
@@ -358,6 +358,12 @@ class Pool(Capacity[C]):
             self._close(slot, reason)
         elif due < self._reaper.wakes_at:
             self._have_reaped(slot)
+
+    def _others_ended(self) -> bool:
+        """Whether the server has ended idle sessions, too: then it is shutting down, or somebody
+        ends them all. One that was ended alone does not empty the pool."""
+        with self._lock:
+            return any(slot.readable() for slot in self._idle)
 
     def _have_reaped(self, slot: Slot) -> None:
         """Tell the reaper when it has to see to a slot that has become idle."""

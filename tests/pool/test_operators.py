@@ -70,6 +70,29 @@ def test_one_connection_to_a_demoted_server_drains_the_pool(rig: Rig) -> None:
     assert rig.numbers.evictions == {"demoted": 1, "drained": 2}
 
 
+def test_a_server_that_shuts_down_drains_the_pool(rig: Rig) -> None:
+    rig.build()
+    idle, busy, struck, last = rig.fill(4)
+    rig.release(idle)
+    rig.driver.script("reset", Outcome(result=Reason.TERMINATED))
+    idle.connection.readable = True  # the server has ended that session, too
+    rig.release(struck)
+    assert rig.numbers.evictions == {"terminated": 1, "drained": 1}
+    rig.release(busy, last)
+    assert rig.numbers.evictions == {"terminated": 1, "drained": 3}
+
+
+def test_one_terminated_session_does_not_empty_the_pool(rig: Rig) -> None:
+    rig.build()
+    idle, busy, struck = rig.fill(3)
+    rig.release(idle)
+    rig.driver.script("reset", Outcome(result=Reason.TERMINATED))
+    rig.release(struck)
+    rig.release(busy)
+    assert rig.numbers.evictions == {"terminated": 1}
+    assert rig.numbers.idle == 2
+
+
 # ---- resize
 
 
