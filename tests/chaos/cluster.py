@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from loadtests.errors import LoadTestError
-from loadtests.postgres import ThrowAwayPostgres, _quoted
+from loadtests.postgres import ThrowAwayPostgres
 
 VARIABLE = "PGPOOL_CHAOS_TEMPLATE"
 """Tells the processes of the scenarios where the files to copy are."""
@@ -20,39 +19,22 @@ VARIABLE = "PGPOOL_CHAOS_TEMPLATE"
 class Postgres(ThrowAwayPostgres):
     """A throw-away server, copied from the template where there is one."""
 
-    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self._own = dict(settings or {})
-
     def __exit__(self, *exception: object) -> None:
         with suppress(LoadTestError):  # it may be down already
             self.stop("immediate")
         super().__exit__(*exception)
 
-    @property
-    def log(self) -> Path:
-        return self._data / "server.log"
-
-    def _initialise(self) -> None:
+    def initialise(self) -> None:
         template = os.environ.get(VARIABLE)
         if template is None:
-            super()._initialise()
+            super().initialise()
             return
-        source, programs, self._user = json.loads(template)
-        self._programs = Path(programs)
-        self._copy(Path(source))
-        self._configure(self._own)
-
-    def _copy(self, source: Path) -> None:
-        shutil.copytree(source, self._data, dirs_exist_ok=True)
-        if self._user is not None:
-            for path in (self._data, *self._data.rglob("*")):
-                shutil.chown(path, self._user)
-
-    def _configure(self, settings: Mapping[str, Any]) -> None:
-        settings = {"unix_socket_directories": str(self._data), **settings}
-        with (self._data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = {_quoted(value)}\n" for name, value in settings.items())
+        source, programs, self.user = json.loads(template)
+        self.programs = Path(programs)
+        shutil.copytree(source, self.data, dirs_exist_ok=True)
+        if self.user is not None:
+            for path in (self.data, *self.data.rglob("*")):
+                shutil.chown(path, self.user)
 
 
 class _Template(ThrowAwayPostgres):
@@ -64,8 +46,7 @@ class _Template(ThrowAwayPostgres):
 def template() -> Iterator[None]:
     """As long as the block lasts, processes begun in it have something to copy."""
     with _Template() as made:
-        user = made._user
-        os.environ[VARIABLE] = json.dumps([str(made._data), str(made._programs), user])
+        os.environ[VARIABLE] = json.dumps([str(made.data), str(made.programs), made.user])
         try:
             yield
         finally:

@@ -29,27 +29,26 @@ class Standby(Postgres):
         super().__init__({**PRIMARY, **settings})
         self._primary = primary
 
-    def _initialise(self) -> None:
+    def initialise(self) -> None:
         primary = self._primary
-        self._programs, self._user = primary._programs, primary._user
-        if self._user is not None:
-            shutil.chown(self._data, user=self._user)
+        self.programs, self.user = primary.programs, primary.user
+        if self.user is not None:
+            shutil.chown(self.data, user=self.user)
         where = primary.params
-        program = [self._programs / "pg_basebackup", "-h", where["host"], "-p", str(where["port"])]
+        program = [self.programs / "pg_basebackup", "-h", where["host"], "-p", str(where["port"])]
         subprocess.run(
-            [*program, "-U", "postgres", "-D", self._data, "-R", "-c", "fast"],
-            user=self._user,
-            cwd=self._data,
+            [*program, "-U", "postgres", "-D", self.data, "-R", "-c", "fast"],
+            user=self.user,
+            cwd=self.data,
             check=True,
             capture_output=True,
         )
-        for left in self._data.glob(".s.PGSQL.*"):  # the primary's socket is in its directory
+        for left in self.data.glob(".s.PGSQL.*"):  # the primary's socket is in its directory
             left.unlink()
-        self._configure(self._settings)
 
     def promote(self) -> None:
         """From now on it takes writes."""
-        self._control("promote")
+        self.control("promote")
 
 
 def commit_on_both(primary: Postgres) -> None:

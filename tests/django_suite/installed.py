@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from loadtests.errors import LoadTestError
-from loadtests.postgres import ThrowAwayPostgres, _quoted
+from loadtests.postgres import ThrowAwayPostgres
 
 
 class InstalledPostgres(ThrowAwayPostgres):
@@ -24,27 +24,24 @@ class InstalledPostgres(ThrowAwayPostgres):
 
     def __init__(self, programs: Path) -> None:
         super().__init__()
-        self._programs = programs
-        self._user = _server_user()
+        self.programs = programs
+        self.user = _server_user()
 
-    def _initialise(self) -> None:
-        if self._user is not None:
-            shutil.chown(self._data, self._user)
-        command = [self._programs / "initdb", "-D", self._data, "-U", "postgres"]
+    def initialise(self) -> None:
+        if self.user is not None:
+            shutil.chown(self.data, self.user)
+        command = [self.programs / "initdb", "-D", self.data, "-U", "postgres"]
         done = subprocess.run(
             [*command, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--no-sync"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            user=self._user,
-            cwd=self._data,
+            user=self.user,
+            cwd=self.data,
             check=False,
         )
         if done.returncode != 0:
             raise LoadTestError(f"PostgreSQL could not be set up (initdb): {done.stderr.strip()}")
-        settings = {"unix_socket_directories": str(self._data), **self._settings}
-        with (self._data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = {_quoted(value)}\n" for name, value in settings.items())
 
 
 def installed_programs() -> Path | None:
