@@ -2,7 +2,7 @@
 
 import random
 import statistics
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import gevent
 import pytest
@@ -25,6 +25,13 @@ def all_slots_usable(alias, count):
     assert len(set(pids)) == count
 
 
+@contextmanager
+def sampled(server, alias):
+    with sampling(server.dsn, f"application_name = '{alias.name}'") as samples:
+        yield samples
+    assert samples.lost == []
+
+
 def test_a_cold_burst_never_has_more_sessions_than_maxsize(make_alias, server):
     alias = make_alias(maxsize=10, maxwait=60)
 
@@ -32,7 +39,7 @@ def test_a_cold_burst_never_has_more_sessions_than_maxsize(make_alias, server):
         with alias.request():
             alias.value("SELECT pg_sleep(0.002)")
 
-    with sampling(server.dsn, alias.name) as samples, running(*[work] * 300) as greenlets:
+    with sampled(server, alias) as samples, running(*[work] * 300) as greenlets:
         join(greenlets)
     assert 2 <= samples.most <= 10
     snapshot = alias.pool.snapshot()
@@ -82,7 +89,7 @@ def test_kills_and_timeouts_cost_no_slot_and_the_server_never_counts_more(make_a
             if living:
                 chance.choice(living).kill(block=False)
 
-    with sampling(server.dsn, alias.name) as samples:
+    with sampled(server, alias) as samples:
         with running(*[work] * 200) as greenlets, running(lambda: killer(greenlets)):
             gevent.joinall(greenlets, timeout=60)
             assert all(greenlet.dead for greenlet in greenlets)
@@ -100,7 +107,7 @@ def test_kills_and_timeouts_cost_no_slot_and_the_server_never_counts_more(make_a
 def test_a_session_counts_until_the_server_has_ended_it(make_alias, server):
     """Uncancelled, a statement goes on after its caller has gone, and so does its session."""
     alias = make_alias(maxsize=1, maxwait=20, cancel_timeout=None)
-    with sampling(server.dsn, alias.name) as samples:
+    with sampled(server, alias) as samples:
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.1), alias.request():
             alias.value("SELECT pg_sleep(0.4)")
         assert alias.ask("SELECT 1") == 1

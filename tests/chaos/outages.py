@@ -53,7 +53,7 @@ def restart(run: Run) -> None:
     with Postgres() as postgres:
         alias = make_alias(postgres.params, maxsize=maxsize, maxwait=20)
         with (
-            counted(run.outcome, postgres.params, maxsize) as findings,
+            counted(run.outcome, postgres.params, maxsize) as samples,
             Traffic(alias, run.outcome, 50, query=0.01, hold=0.005, pause=0.01) as traffic,
         ):
             for _ in range(rounds):
@@ -61,7 +61,7 @@ def restart(run: Run) -> None:
                 postgres.restart("immediate")
                 traffic.wait_for(200)
         look_at_the_ruins(alias, run.outcome)
-    _judge(run.outcome, traffic.visits, findings.lost, findings.back)
+    _judge(run.outcome, traffic.visits, samples.lost, samples.back)
 
 
 def _judge(outcome: Outcome, visits: list[Visit], lost: list[float], back: list[float]) -> None:

@@ -14,13 +14,16 @@ import psycopg2
 from django.db import connections
 from psycopg2.extensions import make_dsn
 from support.aliases import Alias
+from support.sampler import Samples, sampling
 from support.waiting import eventually, running
 
 from .cluster import Postgres
 from .outcome import Outcome, Run
-from .watch import MINE, Findings, watching
 
 LOCALHOST = "127.0.0.1"
+MINE = "chaos_"
+"""Sessions whose application_name begins so are the test's own."""
+NOT_MINE = f"backend_type = 'client backend' AND application_name NOT LIKE '{MINE}%'"
 
 
 class Monitor:
@@ -99,13 +102,14 @@ def pool_on(
 
 
 @contextmanager
-def counted(outcome: Outcome, params: dict[str, Any], maxsize: int) -> Iterator[Findings]:
+def counted(outcome: Outcome, params: dict[str, Any], maxsize: int) -> Iterator[Samples]:
     """Have the sessions counted from outside; too many of them are a loss."""
-    with watching(make_dsn(**params), maxsize) as findings:
-        yield findings
-    outcome.above += findings.above
-    outcome.check(findings.samples > 10, f"only {findings.samples} samples of the sessions")
-    remark = f"at most {findings.most} sessions of maxsize={maxsize}"
+    dsn = make_dsn(**params, application_name=f"{MINE}sampler")
+    with sampling(dsn, NOT_MINE, maxsize=maxsize, pause=0.002) as samples:
+        yield samples
+    outcome.above += samples.above
+    outcome.check(samples.count > 10, f"only {samples.count} samples of the sessions")
+    remark = f"at most {samples.steady} sessions of maxsize={maxsize}"
     if remark not in outcome.remarks:
         outcome.remarks.append(remark)
 
