@@ -6,7 +6,7 @@ import time
 import gevent
 import psutil
 import pytest
-from chaos.shutdown import _get as get
+from chaos.shutdown import get
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import eventually, join, running
 

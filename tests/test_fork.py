@@ -31,14 +31,15 @@ def child(work):
 """
 
 
+def said(code, patching=PATCHED, **env):
+    """The words of a program that forks with ``child(work)``."""
+    return run_python(patching + DJANGO + FORK + code, **env).ok().split()
+
+
 @pytest.mark.parametrize("patching", [PATCHED, ""], ids=["gevent", "threads"])
 @pytest.mark.parametrize("held", [True, False], ids=["in use", "idle"])
 def test_both_run_on(server, patching, held):
-    result = run_python(
-        patching
-        + DJANGO
-        + FORK
-        + f"""
+    code = f"""
 first = pid()
 if not {held}:
     connection.close()
@@ -52,16 +53,11 @@ connection.close()
 assert [(s.in_use, s.openings) for s in django_pgpool.stats()] == [(0, 1)]
 print("parent")
 """
-    )
-    assert result.ok().split() == ["child", "0", "parent"]
+    assert said(code, patching) == ["child", "0", "parent"]
 
 
 def test_a_child_that_ends_at_once_leaves_the_parents_session_alone(server):
-    result = run_python(
-        PATCHED
-        + DJANGO
-        + FORK
-        + """
+    code = """
 first = pid()
 def work():
     import gc
@@ -72,16 +68,11 @@ child(work)
 assert pid() == first
 print("parent")
 """
-    )
-    assert result.ok().split() == ["child", "0", "parent"]
+    assert said(code) == ["child", "0", "parent"]
 
 
 def test_the_childs_pool_starts_empty_and_has_its_own_limit(server):
-    result = run_python(
-        PATCHED
-        + DJANGO
-        + FORK
-        + """
+    code = """
 first = pid()
 def work():
     assert django_pgpool.stats() == ()
@@ -89,19 +80,14 @@ def work():
     assert [s.size for s in django_pgpool.stats()] == [1]
     connection.close()
 child(work)
-""",
-        PGPOOL_TEST_OPTIONS='{"maxsize": 1, "maxwait": 2}',
-    )
-    assert result.ok().split() == ["child", "0"]
+"""
+    limits = '{"maxsize": 1, "maxwait": 2}'
+    assert said(code, PGPOOL_TEST_OPTIONS=limits) == ["child", "0"]
 
 
 def test_the_parents_end_is_noticed_by_the_server_while_the_child_lives(server):
     """The child must not hold the parent's sockets open."""
-    result = run_python(
-        PATCHED
-        + DJANGO
-        + FORK
-        + """
+    code = """
 import time
 connection.ensure_connection()
 descriptor = connection.connection.fileno()
@@ -109,5 +95,4 @@ def work():
     assert os.readlink(f"/proc/self/fd/{descriptor}") == os.devnull
 child(work)
 """
-    )
-    assert result.ok().split() == ["child", "0"]
+    assert said(code) == ["child", "0"]

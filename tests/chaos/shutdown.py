@@ -166,7 +166,7 @@ def _stop_under_load(outcome: Outcome, site: SiteProcess, codes: Counter[str]) -
 
     def visit() -> None:
         while True:
-            code = _get(site.socket, "/report/30")
+            code = get(site.socket, "/report/30")
             codes[code] += 1
             if code == "refused":
                 outcome.check(stopping[0], "refused while it should be up")
@@ -201,7 +201,7 @@ class _Connection(HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _get(path: str, address: str) -> str:
+def get(path: str, address: str) -> str:
     """The status; "refused" where nobody takes the connection any more, or takes it unread."""
     connection = _Connection(path)
     try:
