@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..postgres import django_database
+from .measures.django_statement import STATEMENTS
 
 MICROSECONDS = "us"
 OWN = "django_pgpool"
@@ -39,7 +40,7 @@ class Django:
     """psycogreen has to be called, as the engine's documentation says."""
 
     def arguments(self, url: str) -> dict[str, Any]:
-        """Those of the measure ``django_pair`` on the server of ``url``."""
+        """Those of the measures under Django, on the server of ``url``."""
         database = {**django_database(url, self.engine, **self.options), **self.settings}
         return {"database": database, "end": self.end, "green": self.green}
 
@@ -110,6 +111,7 @@ def _pair(name: str, django: Django, settings: str, *requirements: str) -> Subje
 
 
 STOCK = "django.db.backends.postgresql"
+PERSISTENT = Django(STOCK, {"CONN_MAX_AGE": None}, end="close_if_unusable_or_obsolete")
 GEVENTPOOL = "django_db_geventpool.backends.postgresql_psycopg"
 GEVENTPOOL_OPTIONS = {"MAX_CONNS": 20, "REUSE_CONNS": 10, "pool": False}
 GEVENTPOOL_SETTINGS = "CONN_MAX_AGE=0, MAX_CONNS=20, REUSE_CONNS=10, pool=False, as in its README"
@@ -122,7 +124,7 @@ PAIRS = (
     ),
     _pair(
         "Django, CONN_MAX_AGE=None",
-        Django(STOCK, {"CONN_MAX_AGE": None}, end="close_if_unusable_or_obsolete"),
+        PERSISTENT,
         "persistent: the pair ends with close_if_unusable_or_obsolete(), as request_finished does;"
         " psycopg2 + psycogreen",
     ),
@@ -148,5 +150,35 @@ PAIRS = (
     ),
 )
 
-SUBJECTS = (ALONE, CONTENDED, *PAIRS)
+
+UNRESET = "reset=never"
+
+
+def _statement(name: str, django: Django, settings: str) -> Subject:
+    return Subject(
+        name=name,
+        section="Django: ensure_connection() + one statement + close(), one greenlet, PostgreSQL",
+        measure="django_statement",
+        metrics=tuple(
+            Metric(key, f"{name}: {statement}", base=f"{UNRESET}.{key}")
+            for key, statement in STATEMENTS.items()
+        ),
+        settings=settings,
+        django=django,
+    )
+
+
+def _reset(mode: str, settings: str) -> Subject:
+    django = Django(OWN, {"CONN_MAX_AGE": 0}, {"maxsize": 20, "reset": mode}, green=False)
+    return _statement(f"reset={mode}", django, f"as {OWN}; {settings}")
+
+
+RESETS = (
+    _reset("never", "the session stays as it is"),
+    _reset("auto", "the default: reset after the SET, not after the SELECT"),
+    _reset("always", "reset after both"),
+    _statement("Django, persistent", PERSISTENT, "as Django, CONN_MAX_AGE=None; no reset"),
+)
+
+SUBJECTS = (ALONE, CONTENDED, *PAIRS, *RESETS)
 """In the order in which each round goes through them."""

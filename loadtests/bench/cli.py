@@ -62,10 +62,10 @@ def bench(
     markdown_file: AsMarkdown = None,
 ) -> None:
     """What acquiring and releasing a connection costs: the pool alone, contended, and under Django
-    beside stock Django and other pools.
+    beside stock Django and other pools; and what resetting the session adds to a statement.
 
-    Runs on a PostgreSQL of its own, or on the server of DATABASE_URL if that is set (connections
-    only, nothing is written there). The other pools are installed with pip in environments of
+    Runs on a PostgreSQL of its own, or on the server of DATABASE_URL if that is set (nothing is
+    written there). The other pools are installed with pip in environments of
     their own, which are removed at the end.
     """
     if json_file is not None and json_file == markdown_file:

@@ -75,5 +75,8 @@ def digits(number: float) -> str:
 def _notes(result: Result) -> list[tuple[str, str]]:
     """What the ratios are to, how the subjects were set up, once each, and about the run."""
     settings = dict.fromkeys((row.subject, row.settings) for row in result.rows)
-    bases = "to the floor in the same process; under Django to django_pgpool; of the same round"
+    bases = (
+        "to the floor in the same process; under Django to django_pgpool,"
+        " with a statement to reset=never; of the same round"
+    )
     return [("ratio", bases), *settings, *result.about()]

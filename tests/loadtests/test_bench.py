@@ -10,15 +10,18 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
+from urllib.parse import urlencode
 
 import gevent
 import psutil
 import pytest
 
+from django_pgpool.drivers.session import RESET, leaves_state
 from loadtests.bench import bench, peers
 from loadtests.bench.catalogue import OWN, SUBJECTS, Metric, Subject
 from loadtests.bench.cli import main
 from loadtests.bench.measures.contended import crowd, variation
+from loadtests.bench.measures.django_statement import STATEMENTS
 from loadtests.bench.measures.loops import Loop
 from loadtests.bench.process import Worker, WorkerFailed
 from loadtests.bench.rows import ratio_of, rows
@@ -112,6 +115,11 @@ def test_a_loop_tells_microseconds():
     assert 2000 <= loop.microseconds(0.02) < 20_000
 
 
+def test_one_statement_makes_a_reset_necessary_and_the_other_does_not():
+    assert not leaves_state(STATEMENTS["clean"])
+    assert leaves_state(STATEMENTS["dirty"])
+
+
 # ---- processes
 
 
@@ -124,6 +132,24 @@ def test_a_worker_measures_and_its_death_is_noticed():
         with pytest.raises(WorkerFailed, match="ended with code -9"):
             worker.measure(0.02)
     assert not process.is_running()
+
+
+@pytest.mark.parametrize(
+    ("mode", "last"),
+    [("never", STATEMENTS["dirty"]), ("auto", RESET), ("always", RESET)],
+)
+def test_a_session_is_reset_as_the_row_says(mode, last, server):
+    (subject,) = (subject for subject in SUBJECTS if subject.name == f"reset={mode}")
+    url = f"postgresql:///?{urlencode({**server.params, 'application_name': subject.name})}"
+    arguments = subject.arguments(url)
+    assert arguments["database"]["OPTIONS"]["reset"] == mode
+    with Worker(subject.measure, arguments) as worker:
+        numbers = worker.measure(0.02)
+        ((query,),) = server.execute(
+            "SELECT query FROM pg_stat_activity WHERE application_name = %s", subject.name
+        )
+    assert query.startswith(last)
+    assert set(numbers) == {metric.key for metric in subject.metrics}
 
 
 def test_a_worker_that_cannot_measure_says_why():
@@ -259,6 +285,7 @@ def test_a_short_run(start, tmp_path, short_tmp):
     assert all(len(row["rounds"]) == 1 for row in found.values())
     assert found[OWN]["ratio"] == 1
     assert found["Django, CONN_MAX_AGE=0"]["ratio"] > 1
+    assert all(found[f"reset=never: {what}"]["ratio"] == 1 for what in STATEMENTS.values())
     assert {"Python", "Django", "PostgreSQL"} <= set(data["versions"])
     for text in (out, as_markdown.read_text()):
         assert all(label in text for label in wanted)

@@ -13,7 +13,7 @@ from typing import Any
 Round = Callable[[float], dict[str, float]]
 """Takes the seconds to spend, about; returns a number per metric."""
 
-NAMES = ("alone", "contended", "django_pair")
+NAMES = ("alone", "contended", "django_pair", "django_statement")
 
 
 def prepare(name: str, **arguments: Any) -> Round:

@@ -5,26 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from . import Round
+from .django_wrapper import wrapper
 from .loops import Loop
 
 
 def prepare(database: dict[str, Any], end: str, green: bool) -> Round:
-    """Metric ``pair``, microseconds. ``database`` is a DATABASES entry, ``end`` the method that
-    gives the connection back; ``green``: psycopg2 has to be made so."""
-    import django
-    from django.conf import settings
-
-    if green:
-        from psycogreen.gevent import patch_psycopg
-
-        patch_psycopg()
-    settings.configure(DATABASES={"default": database}, USE_TZ=True)
-    django.setup()
-    from django.db import connections
-
-    wrapper = connections["default"]
+    """Metric ``pair``, microseconds. ``end``: the method that gives the connection back."""
+    connection = wrapper(database, green)
     pair = Loop(
-        "begin(); end()", {"begin": wrapper.ensure_connection, "end": getattr(wrapper, end)}
+        "begin(); end()", {"begin": connection.ensure_connection, "end": getattr(connection, end)}
     )
     pair.warm_up()
 
