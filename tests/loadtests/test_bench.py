@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import gevent
 import psutil
@@ -140,8 +140,8 @@ def test_a_worker_measures_and_its_death_is_noticed():
 )
 def test_a_session_is_reset_as_the_row_says(mode, last, server):
     (subject,) = (subject for subject in SUBJECTS if subject.name == f"reset={mode}")
-    url = f"postgresql:///?{urlencode({**server.params, 'application_name': subject.name})}"
-    arguments = subject.arguments(url)
+    params = {**server.params, "application_name": subject.name}
+    arguments = subject.arguments(f"postgresql:///?{urlencode(params, quote_via=quote)}")
     assert arguments["database"]["OPTIONS"]["reset"] == mode
     with Worker(subject.measure, arguments) as worker:
         numbers = worker.measure(0.02)
