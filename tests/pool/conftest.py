@@ -15,7 +15,8 @@ from typing import Any
 
 import gevent
 import pytest
-from fakes import FakeDriver, Recorder, Simulation, Task, eventually
+from fakes import FakeDriver, Recorder
+from virtual_time import Simulation, Task
 
 from django_pgpool.pool import Pool, Slot, Snapshot, capacity
 from django_pgpool.pool.runtime import (
@@ -124,6 +125,18 @@ def rig() -> Iterator[Rig]:
     if hasattr(rig, "pool"):
         rig.invariants.after_every_switch()
     rig.simulation.end()
+
+
+def eventually(
+    condition: Callable[[], object],
+    sleep: Callable[[float], object] = time.sleep,
+    timeout: float = 5.0,
+) -> None:
+    """Wait until it is true."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it never became true"
+        sleep(0.002)
 
 
 class World:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from fakes import FakeDriver, Simulation
+from fakes import FakeDriver
+from virtual_time import Simulation
 
 from django_pgpool.pool import Pool, State
 from django_pgpool.pool.slot import Slot

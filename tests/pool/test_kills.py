@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fakes import HELD, Outcome, Task
+from fakes import HELD, Outcome
 from greenlet import GreenletExit
+from virtual_time import Task
 
 from django_pgpool.pool import Reason, Slot
 from pool.conftest import Rig

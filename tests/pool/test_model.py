@@ -12,7 +12,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from fakes import FAILS, FINE, FULL, HELD, DriverError, FakeDriver, Outcome, Simulation, Task
+from fakes import FAILS, FINE, FULL, HELD, DriverError, FakeDriver, Outcome
 from greenlet import GreenletExit
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from virtual_time import Simulation, Task
 
 from django_pgpool.exceptions import PoolClosed, PoolExhausted
 from django_pgpool.pool import Pool, Reason, Slot

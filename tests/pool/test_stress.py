@@ -17,11 +17,13 @@ from typing import Any
 
 import gevent
 import pytest
-from fakes import DriverError, FakeDriver, Outcome, ServerFull, Simulation, Task, eventually
+from fakes import DriverError, FakeDriver, Outcome, ServerFull
+from virtual_time import Simulation, Task
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool, Reason, runtime
 from django_pgpool.pool.runtime import GeventRuntime, ThreadRuntime
+from pool.conftest import eventually
 from pool.invariants import Invariants
 
 SECONDS = float(os.environ.get("DJANGO_PGPOOL_STRESS", "1"))

@@ -16,13 +16,13 @@ from typing import Any
 
 import gevent
 import pytest
-from fakes import FakeDriver, eventually, slow
+from fakes import FakeDriver, slow
 from gevent.threadpool import ThreadPool
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool
 from django_pgpool.pool.runtime import GeventRuntime, ThreadRuntime
-from pool.conftest import World
+from pool.conftest import World, eventually
 
 SCRIPT = """
 from fakes import FakeDriver
