@@ -28,10 +28,6 @@ class Hold:
         self.wrapper = ref(wrapper)
         _guard().holds.add(self)
 
-    def take(self, pool: Pool[Any], slot: Slot) -> None:
-        self.pool, self.lease = pool, slot.lease
-        self.slot = slot
-
     def let_go(self) -> Slot | None:
         """What was held; from here on it is up to the caller to give it back."""
         slot, self.slot = self.slot, None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import _thread
+from asyncio import _get_running_loop
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+from django.db.backends.base.base import RAN_DB_VERSION_CHECK
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
@@ -38,13 +40,9 @@ connection and within 30 s by one that has sent something, not after hours. (Mil
 tcp_user_timeout; unix sockets ignore them.)"""
 
 
-@lru_cache
-def _takes_the_short_way(wrapper: type[PooledMixin]) -> bool:
-    """Not where a subclass has its own idea of what the short way leaves out."""
-    return all(
-        getattr(wrapper, name) is getattr(PooledMixin, name)
-        for name in ("get_new_connection", "set_autocommit")
-    ) and (wrapper._set_autocommit is DatabaseWrapper._set_autocommit)  # type: ignore[attr-defined]
+@async_unsafe
+def _refuse_async() -> None:
+    pass
 
 
 class PooledMixin(Base):
@@ -55,6 +53,17 @@ class PooledMixin(Base):
 
     _hold: Hold | None = None
     """What this wrapper holds: ``connection`` is the connection of that slot."""
+    _takes_the_short_way = True
+    """Not where a subclass has its own idea of what the short way leaves out."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._takes_the_short_way = (
+            cls.get_new_connection is PooledMixin.get_new_connection
+            and cls.set_autocommit is PooledMixin.set_autocommit
+            and cls._set_autocommit is DatabaseWrapper._set_autocommit  # type: ignore[attr-defined]
+            and cls.init_connection_state is DatabaseWrapper.init_connection_state
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_patching()
@@ -97,7 +106,7 @@ class PooledMixin(Base):
         elif hold.slot is not None:
             self._release()  # a connection that was taken off the wrapper without close()
         slot = entry.pool.acquire()
-        hold.take(entry.pool, slot)
+        hold.pool, hold.lease, hold.slot = entry.pool, slot.lease, slot  # nothing gets in between
         if entry.options.held_warning is not None:
             entry.pool.note_holder(slot)
         self.isolation_level = entry.isolation_level
@@ -144,14 +153,15 @@ class PooledMixin(Base):
             statements.append(self.ops.compose_sql("SET ROLE %s", [role]))
         return "; ".join(statements)
 
-    @async_unsafe
     def connect(self) -> None:
+        if _get_running_loop() is not None:  # at a tenth of the cost of async_unsafe
+            _refuse_async()
         try:
             entry = registry.entry_for(self)
-            if entry is None or not _takes_the_short_way(type(self)):  # type: ignore[arg-type]
-                super().connect()
-            else:
+            if entry is not None and self._takes_the_short_way:
                 self._connect_shortly(entry)
+            else:
+                super().connect()
         except BaseException:
             # Killed or failed after the acquire: no half-initialized connection may stay.
             hold = self._hold
@@ -161,8 +171,8 @@ class PooledMixin(Base):
             raise
 
     def _connect_shortly(self, entry: registry.Entry) -> None:
-        """Django's connect(), line by line, without what was done when the connection was opened:
-        the parameters, and switching autocommit to what it is already."""
+        """Django's connect(), line by line, without what was done when the connection was opened
+        (parameters, the session's configuration) and what is so already (autocommit)."""
         settings = self.settings_dict
         self.check_settings()
         self.in_atomic_block = False
@@ -171,7 +181,7 @@ class PooledMixin(Base):
         self.needs_rollback = False
         self.health_check_enabled = settings["CONN_HEALTH_CHECKS"]
         max_age = settings["CONN_MAX_AGE"]
-        self.close_at = None if max_age is None else time.monotonic() + max_age
+        self.close_at = None if max_age is None else monotonic() + max_age
         self.closed_in_transaction = False
         self.errors_occurred = False
         self.health_check_done = True
@@ -180,8 +190,10 @@ class PooledMixin(Base):
             self.autocommit = True
         else:
             self.set_autocommit(settings["AUTOCOMMIT"])
-        self.init_connection_state()
-        connection_created.send(sender=self.__class__, connection=self)
+        if self.alias not in RAN_DB_VERSION_CHECK:
+            self.init_connection_state()
+        if connection_created.receivers:
+            connection_created.send(sender=self.__class__, connection=self)
         self.run_on_commit = []
 
     def _configure_connection(self, connection: Any) -> bool:
@@ -212,17 +224,27 @@ class PooledMixin(Base):
     # ---- giving it back
 
     def _close(self) -> None:
-        if not self._holds_slot:
+        if not self._release():
             super()._close()  # type: ignore[misc]  # stubs lack it
-        else:
-            self._release()
 
-    def _release(self) -> None:
+    def _release(self) -> bool:
+        """False where nothing is held."""
         hold = self._hold
-        if hold is not None and hold.pool is not None and (slot := hold.let_go()) is not None:
-            self.connection = None
+        if hold is None or (slot := hold.slot) is None or hold.pool is None:
+            return False
+        self.connection = None
+        try:
             if slot.lease == hold.lease:  # else it is the parent process's
                 hold.pool.release(slot, hold.lease)
+        finally:
+            if slot.lease != hold.lease:  # else it was interrupted before it began
+                hold.slot = None
+        return True
+
+    def validate_thread_sharing(self) -> None:
+        # Django's two questions in reverse order: the other one takes a lock.
+        if self._thread_ident != _thread.get_ident():  # type: ignore[attr-defined]  # stubs lack it
+            super().validate_thread_sharing()
 
     @property
     def _is_lost(self) -> bool:

@@ -8,7 +8,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from django.db.backends.signals import connection_created
 
-from django_pgpool import wrapper as module
 from django_pgpool.base import DatabaseWrapper
 
 DIFFERENT_BY_NATURE = {"close_at", "connection", "_hold", "settings_dict"}
@@ -49,7 +48,7 @@ def test_every_attribute_is_as_after_djangos_own(
 ):
     states = []
     for short in (True, False):
-        monkeypatch.setattr(module, "_takes_the_short_way", lambda cls, short=short: short)
+        monkeypatch.setattr(DatabaseWrapper, "_takes_the_short_way", short)
         alias = make_alias(
             maxsize=1,
             application_name="same",

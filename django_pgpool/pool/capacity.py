@@ -4,7 +4,7 @@ Invariants, true whenever the lock is free:
 
 * ``len(_slots)`` is the size: it counts a slot from the decision to open until it is closed, and
   never exceeds ``maxsize`` (after a resize to less: does not grow until it is back below);
-* idle slots imply that nobody waits;
+* idle slots imply that nobody waits, or that a release is about to see to it;
 * where somebody waits and there is room, an opening is in flight, or the reaper will look again;
 * a slot that is in use belongs to one caller, or to a waiter's record.
 
@@ -357,16 +357,15 @@ class Capacity(Ledger[C]):
 
     def _take_due(self, now: float) -> Slot | None:
         """Move an idle slot that is due to CLOSING. *(locked)*"""
-        due = None
-        if self._idle and now >= self._idle_until(self._idle[0]):
-            due = self._idle[0]
-        else:
-            due = next((slot for slot in self._idle if now >= slot.expires_at), None)
-        if due is not None:
-            self._idle.remove(due)
-            self._start_closing(due)
-            self._shrinking = True
-        return due
+        for number, slot in enumerate(tuple(self._idle)):
+            too_long = number == 0 and now >= self._idle_until(slot)
+            if too_long or now >= slot.expires_at:
+                with suppress(ValueError):  # another thread has just acquired it
+                    self._idle.remove(slot)
+                    self._start_closing(slot)
+                    self._shrinking = True
+                    return slot
+        return None
 
     def _idle_until(self, slot: Slot) -> float:
         """When an idle slot has been idle for too long. *(locked)*"""
@@ -377,9 +376,9 @@ class Capacity(Ledger[C]):
     def _next_due(self, now: float) -> float:
         """When the reaper has something to do. *(locked)*"""
         due = self._look_again_at(now)
-        if self._idle:
-            expiries = min(slot.expires_at for slot in self._idle)
-            due = min(due, expiries, self._idle_until(self._idle[0]))
+        if idle := tuple(self._idle):
+            expiries = min(slot.expires_at for slot in idle)
+            due = min(due, expiries, self._idle_until(idle[0]))
         if self._in_use:
             # They will be idle some time: it stays awake for them, or it would have to be started
             # again at their release, and again.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from random import Random
@@ -70,8 +69,9 @@ class Ledger(Generic[C]):
         self._lock = lock
         self._slots: set[Slot] = set()
         """Every slot there is, in whatever state."""
-        self._idle: deque[Slot] = deque()
-        """Last in, first out, at the right; so the left end is the least recently used."""
+        self._idle: list[Slot] = []
+        """Last in, first out, at the end; so the first is the least recently used. Acquire and
+        release change it without the lock, see ``Pool``: a look at it is old when it is over."""
         self._queue = WaitQueue()
         self._opening = 0
         """Slots in state OPENING."""
@@ -89,7 +89,13 @@ class Ledger(Generic[C]):
 
     @property
     def _in_use(self) -> int:
-        return len(self._slots) - len(self._idle) - self._opening - self._closing
+        """*(locked)*"""
+        return self._idle_and_in_use()[1]
+
+    def _idle_and_in_use(self) -> tuple[int, int]:
+        """How many slots are, at one and the same instant. *(locked)*"""
+        idle = len(self._idle)
+        return idle, len(self._slots) - idle - self._opening - self._closing
 
     # ---- snapshots
 
@@ -97,6 +103,7 @@ class Ledger(Generic[C]):
         """The pool's numbers, all of one instant."""
         with self._lock:
             error = self._growth.error
+            idle, in_use = self._idle_and_in_use()
             return Snapshot(
                 pool=self.name,
                 maxsize=self.maxsize,
@@ -104,8 +111,8 @@ class Ledger(Generic[C]):
                 closed=self._closed,
                 size=len(self._slots),
                 opening=self._opening,
-                idle=len(self._idle),
-                in_use=self._in_use,
+                idle=idle,
+                in_use=in_use,
                 closing=self._closing,
                 waiting=self._queue.length,
                 acquires=self._acquires,
@@ -142,13 +149,14 @@ class Ledger(Generic[C]):
         if not self._observers:
             return
         with self._lock:
+            idle, in_use = self._idle_and_in_use()
             record = Event(
                 event=event,
                 level=level,
                 pool=self.name,
                 size=len(self._slots),
-                in_use=self._in_use,
-                idle=len(self._idle),
+                in_use=in_use,
+                idle=idle,
                 waiting=self._queue.length,
                 seconds=seconds,
                 details=details,

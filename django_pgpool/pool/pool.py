@@ -42,6 +42,10 @@ class Pool(Capacity[C]):
     pool has been used. ``maxwaiting``: more callers than this do not queue. ``ping_after``: the
     server is asked whether a connection still works that was idle for so long. ``held_warning``:
     a connection that is held for so long is reported, see ``note_holder``.
+
+    The common ways of ``acquire`` and ``release`` take no lock. They rely on CPython, with its
+    global lock: only at calls and at the ends of loops may another thread go on, or a signal
+    handler raise. So between one call and the next what is read and written belongs together.
     """
 
     def __init__(
@@ -91,26 +95,18 @@ class Pool(Capacity[C]):
         """
         started = now = self._clock()
         owner = ref(getcurrent())
+        idle = self._idle
         while True:
-            # `with`, though it is slower than acquire() and release(): those leave a gap in which
-            # the exception of a signal handler leaves the lock taken for ever.
-            with self._lock:
-                slot = self._idle.pop() if self._idle else None
-                if slot is not None:
-                    slot.state = IN_USE
+            if idle:
+                slot = idle[-1]
+                del idle[-1]
+                slot.state = IN_USE
+                self._acquires += 1  # up to here no other thread and no signal handler gets in
+                reason = None
+                try:
                     slot.lease = next_lease()
                     slot.owner = owner
                     slot.acquired_at = now
-                    self._acquires += 1
-            if slot is None:
-                if maxwait is None:
-                    maxwait = self.maxwait
-                slot = self._wait_in_line(owner, started, maxwait)
-                if slot is not None:
-                    return slot
-            else:
-                reason = None
-                try:
                     if now >= slot.expires_at:
                         reason = slot.doom or Reason.EXPIRED
                     elif not slot.readable() and (
@@ -122,6 +118,11 @@ class Pool(Capacity[C]):
                     self._evict(slot, slot.lease, Reason.BROKEN, unused=True)
                     raise
                 self._evict(slot, slot.lease, reason or Reason.BROKEN, unused=True)
+            else:
+                if maxwait is None:
+                    maxwait = self.maxwait
+                if (granted := self._wait_in_line(owner, started, maxwait)) is not None:
+                    return granted
             now = self._clock()
 
     def release(self, slot: Slot, lease: int) -> None:
@@ -136,29 +137,28 @@ class Pool(Capacity[C]):
         slot.lease = lease = next_lease()  # from here on it is ours alone to give back
         try:
             reason = self._reset(slot.connection)
-        except BaseException:  # killed while cleaning up: nobody knows what state it is in
-            self._evict(slot, lease, Reason.DIRTY)
-            raise
-        if reason is not None:
-            self._evict(slot, lease, reason)
-            if reason is Reason.DEMOTED or (reason is Reason.TERMINATED and self._others_ended()):
-                self.drain()
-            return
-        now = self._clock()
-        with self._lock:
-            # The common case of _put_back, without its calls.
-            idle = now < slot.expires_at and slot.lease == lease and not self._queue.length
-            if idle:
+            now = self._clock()
+            if reason is not None:
+                self._evict(slot, lease, reason)
+                if reason is Reason.DEMOTED or (
+                    reason is Reason.TERMINATED and self._others_ended()
+                ):
+                    self.drain()
+            elif now >= slot.expires_at or slot.lease != lease or self._queue.length:
+                self._put_back(slot, lease, now)
+            else:
                 self._use_seconds += now - slot.acquired_at
                 slot.last_used = now
                 slot.state = IDLE
-                self._idle.append(slot)
-        if not idle:
-            self._put_back(slot, lease, now)
-        else:
-            wakes_at = self._reaper.wakes_at
-            if wakes_at > now + self._cleanup or wakes_at > slot.expires_at:
-                self._have_reaped(slot)
+                self._idle.append(slot)  # since the look at the queue no other thread got in
+                wakes_at = self._reaper.wakes_at
+                if wakes_at > now + self._cleanup or wakes_at > slot.expires_at:
+                    self._have_reaped(slot)
+        except BaseException:
+            if slot.lease == lease and slot.state is IN_USE:
+                # Killed while cleaning up: nobody knows what state it is in.
+                self._evict(slot, lease, Reason.DIRTY)
+            raise
 
     def note_holder(self, slot: Slot) -> None:
         """Remember where the caller, who holds ``slot``, comes from; if it holds it for longer than
@@ -261,16 +261,36 @@ class Pool(Capacity[C]):
     def _wait_in_line(self, owner: ref[Any], started: float, maxwait: float) -> Slot | None:
         """Queue for a slot. None: an idle one has turned up, try again."""
         waiter = Waiter(self._runtime.parker(), owner, started)
-        full = False
+        try:
+            if not self._join(waiter):
+                return None
+            self._park(waiter, started + maxwait - self._clock(), maxwait)
+            self._leave(waiter, died=False)
+            if waiter.slot is not None:
+                return waiter.slot
+        except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
+            self._leave(waiter, died=True)
+            if waiter.slot is not None:  # granted while dying: pass it on
+                self._put_back(waiter.slot, waiter.slot.lease, self._clock(), unused=True)
+            raise
+        if waiter.error is not None:
+            raise waiter.error
+        waited = self._clock() - started
+        error = self._growth.error
+        message = timed_out(self.snapshot(), maxwait, waited, error)
+        raise self._exhaustion(message, waited) from error
+
+    def _join(self, waiter: Waiter) -> bool:
+        """Enter the queue, and have done what that calls for. False: there is an idle slot."""
         with self._lock:
             if self._closed:
                 raise self._closed_error()
             if self._idle:
-                return None
+                return False
             now = self._clock()
             waiting = self._queue.length
-            if self.maxwaiting is not None and waiting >= self.maxwaiting:
-                full = True
+            full = self.maxwaiting is not None and waiting >= self.maxwaiting
+            if full:
                 self._rejected += 1
             else:
                 self._growth.queue_changes(now, waiting)
@@ -279,23 +299,21 @@ class Pool(Capacity[C]):
                 errands = self._decide(now)
         if full:
             raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting or 0), 0.0)
-        try:
-            self._carry_out(errands)
-            self._park(waiter, started + maxwait - now, maxwait)
-        except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
-            self._leave(waiter, died=True)
-            if waiter.slot is not None:  # granted while dying: pass it on
-                self._put_back(waiter.slot, waiter.slot.lease, self._clock(), unused=True)
-            raise
-        self._leave(waiter, died=False)
-        if waiter.slot is not None:
-            return waiter.slot
-        if waiter.error is not None:
-            raise waiter.error
-        waited = self._clock() - started
-        error = self._growth.error
-        message = timed_out(self.snapshot(), maxwait, waited, error)
-        raise self._exhaustion(message, waited) from error
+        self._carry_out(errands)
+        if self._idle:
+            self._serve_from_idle()
+        return True
+
+    def _serve_from_idle(self) -> None:
+        """Where another thread gave a slot back just before it could see somebody wait."""
+        served = []
+        with self._lock:
+            while self._idle and self._queue.length:
+                slot = self._idle[-1]
+                del self._idle[-1]
+                served.append(self._hand_over(slot, self._clock()))
+        for waiter in served:
+            waiter.parker.wake()
 
     def _park(self, waiter: Waiter, seconds: float, forgiven: float) -> None:
         """Until the record is settled or the time is up. Time in which the hub was blocked, so that
@@ -312,7 +330,7 @@ class Pool(Capacity[C]):
     def _leave(self, waiter: Waiter, *, died: bool) -> None:
         """The caller's park has ended: if nobody has settled its record, it leaves the queue."""
         with self._lock:
-            if waiter.slot is not None or waiter.error is not None:
+            if not waiter.queued:
                 return
             now = self._clock()
             self._growth.queue_changes(now, self._queue.length)

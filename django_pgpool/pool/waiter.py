@@ -15,10 +15,10 @@ class Waiter:
     """Its record decides what became of the caller, never the way its park ended.
 
     ``slot`` and ``error`` are written under the pool's lock, once, by whoever takes the waiter out
-    of the queue; ``gone`` by the caller itself when it leaves without either.
+    of the queue; ``queued`` is True until then, or until the caller leaves without either.
     """
 
-    __slots__ = ("error", "gone", "owner", "parker", "queued_at", "slot")
+    __slots__ = ("error", "owner", "parker", "queued", "queued_at", "slot")
 
     def __init__(self, parker: Parker, owner: ref[Any], now: float) -> None:
         self.parker = parker
@@ -26,7 +26,7 @@ class Waiter:
         self.queued_at = now
         self.slot: Slot | None = None
         self.error: BaseException | None = None
-        self.gone = False
+        self.queued = False
 
 
 class WaitQueue:
@@ -43,22 +43,24 @@ class WaitQueue:
         """Exact: the callers who still wait."""
 
     def append(self, waiter: Waiter) -> None:
-        self._queue.append(waiter)
+        waiter.queued = True
         self.length += 1
+        self._queue.append(waiter)
 
     def popleft(self) -> Waiter:
         """Take out the oldest who still waits. Raises IndexError where there is none."""
         while True:
             waiter = self._queue.popleft()
-            if not waiter.gone:
+            if waiter.queued:
+                waiter.queued = False
                 self.length -= 1
                 return waiter
 
     def leave(self, waiter: Waiter) -> None:
         """Forget a waiter that is still queued."""
-        waiter.gone = True
+        waiter.queued = False
         self.length -= 1
         # The gone are at most as many as the living, plus a few: memory stays in proportion and
         # the cost of compacting is spread over the departures that made it necessary.
         if len(self._queue) > 2 * self.length + 32:
-            self._queue = deque(w for w in self._queue if not w.gone)
+            self._queue = deque(w for w in self._queue if w.queued)

@@ -92,14 +92,14 @@ class Invariants:
 
     def _first_in_first_out(self) -> None:
         queue = self.pool._queue
-        living = [waiter for waiter in queue._queue if not waiter.gone]
+        living = [waiter for waiter in queue._queue if waiter.queued]
         assert queue.length == len(living)
         assert not any(waiter.slot or waiter.error for waiter in living)
         overtaken = False
         for waiter in self._queue:
             served = waiter.slot is not None or waiter.error is not None
             assert not (served and overtaken), "served before somebody who has waited longer"
-            overtaken = overtaken or not (served or waiter.gone)
+            overtaken = overtaken or waiter.queued
         self._queue = living
 
     def at_rest(self) -> None:

@@ -5,13 +5,10 @@ What other test modules parametrise by ``world`` runs here too.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
-from random import Random
 from typing import Any
 
 import gevent
@@ -21,6 +18,7 @@ from gevent.threadpool import ThreadPool
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool
+from django_pgpool.pool.growth import Growth
 from django_pgpool.pool.runtime import GeventRuntime, ThreadRuntime
 from pool.conftest import World, eventually
 
@@ -158,40 +156,25 @@ def test_no_thread_to_be_had_is_a_failed_opening(
     pool.close()
 
 
-# ---- exceptions out of nowhere: Ctrl-C, alarms, sys.exit() in a signal handler
+@pytest.mark.threads
+def test_a_release_that_does_not_see_the_queue_yet_is_not_missed(
+    threads: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = threads.build(maxsize=1, maxwait=30.0)
+    slot = pool.acquire()
+    lease = slot.lease
+    queue_changes = Growth.queue_changes
 
+    def meanwhile(*arguments: Any) -> None:
+        """After the look for an idle slot, before the queue is entered."""
+        monkeypatch.undo()
+        threads.start(pool.release, slot, lease)
+        threads.eventually(lambda: slot in pool._idle)
+        queue_changes(*arguments)
 
-class Alarm(BaseException):
-    pass
-
-
-def test_an_exception_from_a_signal_handler_never_leaves_the_lock_held() -> None:
-    world = World(GeventRuntime(), gevent.sleep)
-    random = Random(1)
-
-    def ring(number: int, frame: object) -> None:
-        raise Alarm
-
-    before = signal.signal(signal.SIGALRM, ring)
-    timer = signal.setitimer(signal.ITIMER_REAL, 0.0)  # the test's own time limit
-    try:
-        for _ in range(300):
-            pool = world.build()
-            slot = pool.acquire()
-            pool.release(slot, slot.lease)
-            with suppress(Alarm):
-                signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
-                for _ in range(10_000):
-                    slot = pool.acquire(0.0)
-                    pool.release(slot, slot.lease)
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
-            assert pool._lock.acquire(False), "held for ever"
-            pool._lock.release()
-            world.pools.clear()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, *timer)
+    monkeypatch.setattr(Growth, "queue_changes", meanwhile)
+    assert threads.start(pool.acquire)(10.0) is slot
+    pool.close()
 
 
 # ---- greenlets of several threads share one pool

@@ -1,0 +1,62 @@
+"""Exceptions out of nowhere: what a signal handler raises (an alarm, Celery's soft time limit,
+Ctrl-C, sys.exit()) strikes between any two bytecodes.
+
+Not among the tests of the pool: those watch each change of a slot's state, by Python code in which
+an exception can strike, too.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from random import Random
+
+import gevent
+import pytest
+from fakes import FakeDriver
+
+from django_pgpool.pool import Pool
+from django_pgpool.pool.runtime import GeventRuntime
+from django_pgpool.pool.slot import State
+
+
+class Alarm(BaseException):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _ringing() -> Iterator[None]:
+    def ring(number: int, frame: object) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    timer = signal.setitimer(signal.ITIMER_REAL, 0.0)  # the test's own time limit
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGALRM, before)
+    signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+def test_acquire_and_release_lose_nothing() -> None:
+    random = Random(1)
+    runtime = GeventRuntime()
+    for _ in range(1000):
+        pool = Pool(FakeDriver(runtime), runtime=runtime)
+        slot = pool.acquire()
+        lease = slot.lease
+        pool.release(slot, lease)
+        with suppress(Alarm):
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
+            for _ in range(10_000):
+                slot = pool.acquire(0.0)
+                lease = slot.lease
+                pool.release(slot, lease)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        assert pool._lock.acquire(False), "held for ever"
+        pool._lock.release()
+        if slot.lease == lease and slot.state is State.IN_USE:
+            pool.release(slot, lease)  # it struck between the two, where it was still ours
+        assert pool.snapshot().in_use == 0, "lost"
+        gevent.sleep(0)
+        assert pool.snapshot().closing == 0, "lost on its way out"
