@@ -221,6 +221,12 @@ class PooledMixin(Base):
                 return
         super().set_autocommit(autocommit, *args, **kwargs)
 
+    def _rollback(self) -> None:
+        if self._is_lost and not self.settings_dict["AUTOCOMMIT"] and not self.in_atomic_block:
+            self.close()  # with the connection went what there was to roll back
+        else:
+            super()._rollback()  # type: ignore[misc]  # stubs lack it
+
     # ---- giving it back
 
     def _close(self) -> None:

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import gevent
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.backends.signals import connection_created
 from shop.models import Item
 from support.waiting import eventually, join, running
@@ -56,6 +56,21 @@ def test_the_query_after_a_timeout_works(alias):
         assert not wrapper.errors_occurred  # Django knows nothing of it
         assert alias.value("SELECT 1") == 1
         assert alias.pool.snapshot().size == 1
+    usable(alias)
+
+
+def test_without_autocommit_a_rollback_after_a_timeout_makes_the_next_query_work(make_alias):
+    alias = make_alias(maxsize=1, AUTOCOMMIT=False)
+    with alias.request() as wrapper:
+        alias.value("SELECT 1")
+        with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
+            alias.value("SELECT pg_sleep(1)")
+        with pytest.raises(InterfaceError, match="closed"):
+            alias.value("SELECT 1")  # else what the transaction did before were lost in silence
+        wrapper.rollback()
+        assert alias.value("SELECT 1") == 1
+        assert not wrapper.get_autocommit()
+        wrapper.rollback()
     usable(alias)
 
 
