@@ -8,12 +8,26 @@ middle of any other code: it takes no lock and does no I/O, that is for a greenl
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet, ref
 
 from .pool import Pool, Slot
+
+
+_process = os.getpid()
+"""Not this one, in a forked child, while the interpreter ends the threads of the parent there: that
+comes first, before the pools are forgotten, and what those threads hold is the parent's."""
+
+
+def _after_fork_in_child() -> None:
+    global _process  # noqa: PLW0603  there is one
+    _process = os.getpid()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class Hold:
@@ -36,7 +50,7 @@ class Hold:
     def reclaim(self) -> None:
         """Have it given back by a greenlet of its own. Never switches, takes no lock."""
         slot = self.let_go()
-        if slot is not None and self.pool is not None:
+        if slot is not None and self.pool is not None and os.getpid() == _process:
             with suppress(Exception):  # a finalizer at the interpreter's exit
                 self.pool.reclaim(slot, self.lease)
 

@@ -96,3 +96,45 @@ def work():
 child(work)
 """
     assert said(code) == ["child", "0"]
+
+
+OTHER_THREAD = """
+import time, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+sleep = get_original("time", "sleep")
+said, forked = [], []
+
+def transaction():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text")
+        said.append(cursor.fetchone()[0])
+
+def other():
+    connection.set_autocommit(False)
+    transaction()
+    while not forked:
+        sleep(0.01)
+    transaction()
+    connection.close()
+
+def until(count):
+    deadline = time.monotonic() + 10
+    while len(said) < count and time.monotonic() < deadline:
+        sleep(0.01)
+
+get_original("_thread", "start_new_thread")(other, ())
+until(1)
+def work():
+    sleep(0.2)
+    assert not django_pgpool.stats()
+child(work)
+forked.append(True)
+until(2)
+print(len(said), len(set(said)))
+"""
+
+
+@pytest.mark.parametrize("patching", [PATCHED, ""], ids=["gevent", "threads"])
+def test_what_another_thread_of_the_parent_holds_is_left_alone(server, patching):
+    """In the child that thread comes to its end, before any code of ours runs there."""
+    assert said(OTHER_THREAD, patching) == ["child", "0", "2", "1"]
