@@ -1,7 +1,10 @@
 """What the next holder of a connection finds, whatever the last one has done to it."""
 
+from contextlib import suppress
+
+import psycopg2
 import pytest
-from django.db import transaction
+from django.db import DataError, transaction
 from psycopg2.extensions import (
     ISOLATION_LEVEL_REPEATABLE_READ,
     TRANSACTION_STATUS_IDLE,
@@ -11,6 +14,8 @@ from psycopg2.extras import RealDictCursor
 from shop.models import Item
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import eventually
+
+from django_pgpool.drivers.session import TrackingCursor
 
 
 def insert(alias, name):
@@ -101,6 +106,85 @@ def test_a_failed_transaction_is_rolled_back(alias):
     with alias.request() as wrapper:
         assert alias.pid() == pid
         assert wrapper.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+
+
+RAW_TRANSACTIONS = [
+    ["BEGIN"],
+    ["SELECT 1; BEGIN; SELECT 2"],
+    ["BEGIN", "SELECT 1/0"],
+    ["START TRANSACTION READ ONLY"],
+    ["START TRANSACTION ISOLATION LEVEL SERIALIZABLE"],
+    ["BEGIN; SET LOCAL ROLE pg_monitor"],
+    ["BEGIN; SET shop.tenant = '7'"],
+    ["BEGIN; SAVEPOINT s1; SET LOCAL shop.tenant = '7'"],
+    ["BEGIN", "INSERT INTO shop_item (name, made_at, details) VALUES ('lost', now(), '{}')"],
+]
+
+
+def execute(wrapper, statements):
+    """One after the other; a division by zero is no surprise."""
+    for statement in statements:
+        with wrapper.cursor() as cursor, suppress(DataError):
+            cursor.execute(statement)
+
+
+LOOK = """SELECT concat_ws(' ', current_user, current_setting('transaction_isolation'),
+    current_setting('transaction_read_only'), current_setting('shop.tenant', true))"""
+
+
+@pytest.mark.parametrize("reset", ["auto", "always", "never"])
+@pytest.mark.parametrize("statements", RAW_TRANSACTIONS, ids=" ".join)
+def test_a_transaction_begun_by_a_statement_is_rolled_back(make_alias, statements, reset):
+    """psycopg2 knows nothing of it, so its own rollback() does nothing."""
+    alias = make_alias(maxsize=1, reset=reset)
+    with alias.request():
+        pid, before = alias.pid(), alias.value(LOOK)
+    with alias.request() as wrapper:
+        execute(wrapper, statements)
+        assert wrapper.connection.get_transaction_status() != TRANSACTION_STATUS_IDLE
+    assert alias.states == ["idle"]
+    with alias.request() as wrapper:
+        assert alias.value(LOOK).strip() == before.strip()
+        assert alias.pid() == pid, "rolled back, not replaced"
+        insert(alias, "visible")
+        assert committed(alias) == ["visible"]
+
+
+def test_a_raw_transaction_on_a_connection_without_autocommit_is_rolled_back(alias):
+    with alias.request() as wrapper:
+        pid = alias.pid()
+        execute(wrapper, ["BEGIN"])
+        wrapper.connection.autocommit = False
+        wrapper.connection.isolation_level = ISOLATION_LEVEL_REPEATABLE_READ
+    assert alias.states == ["idle"]
+    with alias.request() as wrapper:
+        assert alias.pid() == pid
+        assert wrapper.connection.autocommit
+        assert alias.value("SHOW transaction_isolation") == "read committed"
+
+
+def test_a_raw_transaction_is_rolled_back_before_the_servers_role_is_asked_for(alias):
+    """Inside the aborted transaction the answer would be an error, and that counts as a standby.
+    The holder's idea of a cursor must not matter either."""
+    with alias.request() as wrapper:
+        pid = alias.pid()
+        wrapper.connection.cursor_factory = RealDictCursor
+        with wrapper.connection.cursor(cursor_factory=TrackingCursor) as cursor:
+            cursor.execute("BEGIN READ ONLY")
+            with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+                cursor.execute("INSERT INTO shop_item (name) VALUES ('x')")
+    assert alias.states == ["idle"]
+    assert alias.ask("SELECT pg_backend_pid()") == pid
+    assert sum(alias.pool.snapshot().evictions.values()) == 0
+
+
+def test_a_session_that_does_not_become_idle_is_closed(make_alias):
+    alias = make_alias(maxsize=1, reset="always")
+    with alias.request() as wrapper:
+        pid = alias.pid()
+        wrapper.connection.restore = "BEGIN"
+    assert alias.ask("SELECT pg_backend_pid()") != pid
+    assert alias.pool.snapshot().evictions["dirty"] == 1
 
 
 def test_an_idle_connection_is_never_in_a_transaction_at_the_server(make_alias):

@@ -22,7 +22,7 @@ from psycopg2.extensions import (
 from ..pool.events import Reason
 from .bound import Bound
 from .cancel import cancel
-from .session import TrackedConnection
+from .session import TrackedConnection, TrackingCursor
 from .sockets import READ, unpatched_poll
 from .waiting import farewell, make_green
 
@@ -139,15 +139,16 @@ class Psycopg2Driver:
                 self._clean(connection, dirty)
         except psycopg2.Error:
             return Reason.BROKEN
-        return None
+        # Whatever was done above: nothing becomes idle in the pool that is not idle at the server.
+        return None if connection.get_transaction_status() == _IDLE else Reason.DIRTY
 
     def _is_standby(self, connection: TrackedConnection) -> bool:
         """Whether the server itself is read-only, not just the holder's transaction."""
         connection.refused_writing = False
         try:
             with self._bounded("a look at the server's role"):
-                connection.rollback()
-                with connection.cursor() as cursor:
+                _roll_back(connection)
+                with connection.cursor(cursor_factory=TrackingCursor) as cursor:
                     cursor.execute("SELECT pg_is_in_recovery()")
                     (standby,) = cursor.fetchone() or (True,)
         except psycopg2.Error:
@@ -156,7 +157,7 @@ class Psycopg2Driver:
 
     def _clean(self, connection: TrackedConnection, dirty: bool) -> None:
         connection.close_named_cursors()
-        connection.rollback()
+        _roll_back(connection)
         (
             connection.autocommit,
             connection.isolation_level,
@@ -206,6 +207,16 @@ class Psycopg2Driver:
             ) from None
         finally:
             bound.close()
+
+
+def _roll_back(connection: TrackedConnection) -> None:
+    """psycopg2's rollback() does nothing to a transaction that a statement has begun: BEGIN."""
+    connection.rollback()
+    if connection.get_transaction_status() == _IDLE:
+        return
+    connection.autocommit = True  # else execute() would begin another one
+    with connection.cursor(cursor_factory=TrackingCursor) as cursor:
+        cursor.execute("ROLLBACK")
 
 
 def end(connections: Iterable[TrackedConnection]) -> None:
