@@ -254,7 +254,6 @@ class Capacity(Ledger[C]):
         waiter.slot = slot
         slot.state = IN_USE
         slot.lease = next_lease()
-        slot.owner = waiter.owner
         slot.acquired_at = now
         self._acquires += 1
         return waiter

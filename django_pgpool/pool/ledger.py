@@ -173,12 +173,11 @@ class Ledger(Generic[C]):
             for slot, _ in late:
                 slot.note = None
         for slot, note in late:
-            owner = None if slot.owner is None else slot.owner()
             self._tell(
                 "connection_held_too_long",
                 Level.WARNING,
                 now - slot.acquired_at,
-                owner=repr(owner),
+                owner=repr(note.owner()),
                 stack="".join(note.stack.format()),
             )
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from time import monotonic
-from typing import Any
 from weakref import ref
 
 import django.db
@@ -94,7 +93,6 @@ class Pool(Capacity[C]):
         connection failed.
         """
         started = now = self._clock()
-        owner = ref(getcurrent())
         idle = self._idle
         while True:
             if idle:
@@ -105,7 +103,6 @@ class Pool(Capacity[C]):
                 reason = None
                 try:
                     slot.lease = next_lease()
-                    slot.owner = owner
                     slot.acquired_at = now
                     if now >= slot.expires_at:
                         reason = slot.doom or Reason.EXPIRED
@@ -121,7 +118,7 @@ class Pool(Capacity[C]):
             else:
                 if maxwait is None:
                     maxwait = self.maxwait
-                if (granted := self._wait_in_line(owner, started, maxwait)) is not None:
+                if (granted := self._wait_in_line(started, maxwait)) is not None:
                     return granted
             now = self._clock()
 
@@ -171,7 +168,7 @@ class Pool(Capacity[C]):
         stack = traceback.StackSummary.extract(frames, limit=_FRAMES, lookup_lines=False)
         stack.reverse()  # the most recent call last, as in every traceback
         warn_at = slot.acquired_at + self._held_warning
-        slot.note = Note(slot.lease, warn_at, stack)
+        slot.note = Note(slot.lease, ref(getcurrent()), warn_at, stack)
         if warn_at < self._reaper.wakes_at:
             self._reaper.wake_at(warn_at)
 
@@ -258,9 +255,9 @@ class Pool(Capacity[C]):
 
     # ---- acquire
 
-    def _wait_in_line(self, owner: ref[Any], started: float, maxwait: float) -> Slot | None:
+    def _wait_in_line(self, started: float, maxwait: float) -> Slot | None:
         """Queue for a slot. None: an idle one has turned up, try again."""
-        waiter = Waiter(self._runtime.parker(), owner, started)
+        waiter = Waiter(self._runtime.parker(), started)
         try:
             if not self._join(waiter):
                 return None

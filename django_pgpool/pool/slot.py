@@ -37,6 +37,8 @@ class Note(NamedTuple):
     """Where the holder of a lease comes from, and when to tell that he has held it too long."""
 
     lease: int
+    owner: ref[Any]
+    """The greenlet that holds it (of a plain thread: its main greenlet)."""
     warn_at: float
     stack: StackSummary
 
@@ -53,7 +55,6 @@ class Slot:
         "last_used",
         "lease",
         "note",
-        "owner",
         "readable",
         "state",
     )
@@ -70,8 +71,6 @@ class Slot:
         """Number of the current acquire, and from the first moment of its release of that; never
         used twice. Giving back with an older one is refused, so a second release can never give
         away a connection that someone else holds by now."""
-        self.owner: ref[Any] | None = None
-        """The greenlet that holds it, or held it last (of a plain thread: its main greenlet)."""
         self.doom: Reason | None = None
         """Set on a slot that must not be handed out again: it is evicted as soon as nobody uses
         it. Idle slots carry no doom, they are closed at once."""

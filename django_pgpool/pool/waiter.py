@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
-from weakref import ref
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .runtime import Parker
@@ -18,11 +17,10 @@ class Waiter:
     of the queue; ``queued`` is True until then, or until the caller leaves without either.
     """
 
-    __slots__ = ("error", "owner", "parker", "queued", "queued_at", "slot")
+    __slots__ = ("error", "parker", "queued", "queued_at", "slot")
 
-    def __init__(self, parker: Parker, owner: ref[Any], now: float) -> None:
+    def __init__(self, parker: Parker, now: float) -> None:
         self.parker = parker
-        self.owner = owner
         self.queued_at = now
         self.slot: Slot | None = None
         self.error: BaseException | None = None

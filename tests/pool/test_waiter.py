@@ -6,12 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from weakref import ref
 
 import gevent
 import pytest
 from gevent.threadpool import ThreadPool
-from greenlet import getcurrent
 
 from django_pgpool.pool.runtime import GeventParker, GeventRuntime, ThreadParker
 from django_pgpool.pool.waiter import Waiter, WaitQueue
@@ -26,8 +24,8 @@ class NoParker:
 
 
 def queue_of(number: int) -> tuple[WaitQueue, list[Waiter]]:
-    queue, owner = WaitQueue(), ref(getcurrent())
-    waiters = [Waiter(NoParker(), owner, float(index)) for index in range(number)]
+    queue = WaitQueue()
+    waiters = [Waiter(NoParker(), float(index)) for index in range(number)]
     for waiter in waiters:
         queue.append(waiter)
     return queue, waiters
