@@ -1,14 +1,11 @@
 """What a holder may leave in a session, and how that is noticed and undone.
 
 Tracking is by the text of the statements that pass through psycopg2's cursors. It costs a look-up
-per statement and no round trip; whatever it does not recognize counts as leaving something. It
-cannot see into functions: one that changes the session inside a SELECT goes unnoticed, which is
-what the option ``reset: "always"`` is for.
+per statement and no round trip.
 """
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -19,6 +16,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import Composable
 
+from .statements import leaves_state
+
 RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; DEALLOCATE ALL; "
     "UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES"
@@ -26,66 +25,10 @@ RESET = (
 """DISCARD ALL in its parts, which other than that itself may share a round trip with what follows.
 https://www.postgresql.org/docs/current/sql-discard.html"""
 
-# fmt: off
-_HARMLESS = frozenset((
-    "abort", "alter", "analyze", "begin", "checkpoint", "close", "cluster", "comment",
-    "commit", "copy", "create", "delete", "drop", "end", "explain", "fetch", "grant",
-    "insert", "lock", "merge", "move", "notify", "refresh", "reindex", "release", "revoke",
-    "rollback", "savepoint", "security", "select", "show", "start", "table", "truncate",
-    "update", "vacuum", "values", "with",
-))
-# fmt: on
-"""First words of statements that leave nothing, but for what _REMAINS finds in them."""
-
-_REMAINS = re.compile(
-    r"""
-    \b set_config \s* \( (?! [^()]* , \s* true \s* \) )  # for the session, not the transaction
-    | advisory_lock                                      # not advisory_xact_lock
-    | \b (create | into) \s+ ((global | local | or \s+ replace) \s+)* temp
-    | \b pg_temp
-    | \b setseed \b | \b dblink_connect
-    | \b prepare \s+ transaction
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_FIRST_WORDS = re.compile(
-    r"(?: \s | \( | --[^\n]*\n | /\*.*?\*/ )* (\w+) (?: \s+ (\w+) )?", re.DOTALL | re.VERBOSE
-)
-_ONE_TRANSACTION = frozenset({"local", "constraints", "transaction"})
-"""What SET is followed by where its effect ends with the transaction."""
-_LONGEST_CACHED = 4096
 READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction."""
 TERMINATED = "terminating connection due to administrator command"
 """SQLSTATE 57P01 admin_shutdown, of which psycopg2 passes on no more than the text."""
-
-
-def leaves_state(statement: str) -> bool:
-    """Whether a statement may leave something in the session that outlives its transaction."""
-    if len(statement) > _LONGEST_CACHED:
-        return _leaves_state(statement)
-    return _leaves_state_cached(statement)
-
-
-def _leaves_state(statements: str) -> bool:
-    # A semicolon inside a literal makes a part that begins oddly: that counts as leaving something.
-    parts = [part for part in statements.split(";") if part.strip()]
-    return any(_one_leaves_state(part) for part in parts)
-
-
-def _one_leaves_state(statement: str) -> bool:
-    match = _FIRST_WORDS.match(statement)
-    if match is None:
-        return True
-    first, second = match[1].lower(), (match[2] or "").lower()
-    if first == "set":
-        return second not in _ONE_TRANSACTION
-    if first == "declare":
-        return "hold" in statement.lower()
-    return first not in _HARMLESS or _REMAINS.search(statement) is not None
-
-
-_leaves_state_cached = lru_cache(maxsize=2048)(_leaves_state)
 
 
 class TrackedConnection(Connection):
