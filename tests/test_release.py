@@ -114,7 +114,6 @@ RAW_TRANSACTIONS = [
     ["BEGIN", "SELECT 1/0"],
     ["START TRANSACTION READ ONLY"],
     ["START TRANSACTION ISOLATION LEVEL SERIALIZABLE"],
-    ["BEGIN; SET LOCAL ROLE pg_monitor"],
     ["BEGIN; SET shop.tenant = '7'"],
     ["BEGIN; SAVEPOINT s1; SET LOCAL shop.tenant = '7'"],
     ["BEGIN", "INSERT INTO shop_item (name, made_at, details) VALUES ('lost', now(), '{}')"],
@@ -148,6 +147,15 @@ def test_a_transaction_begun_by_a_statement_is_rolled_back(make_alias, statement
         assert alias.pid() == pid, "rolled back, not replaced"
         insert(alias, "visible")
         assert committed(alias) == ["visible"]
+
+
+def test_the_role_of_a_raw_transaction_does_not_reach_the_next_holder(alias, server):
+    role = server.make_role("NOLOGIN")
+    with alias.request() as wrapper:
+        before = alias.value(LOOK)
+        execute(wrapper, [f'BEGIN; SET LOCAL ROLE "{role}"'])
+        assert alias.value(LOOK) != before
+    assert alias.ask(LOOK) == before
 
 
 def test_a_raw_transaction_on_a_connection_without_autocommit_is_rolled_back(alias):

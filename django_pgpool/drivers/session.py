@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import Composable
 
-from .statements import leaves_state
+from .statements import inlines_sql, leaves_state
 
 RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; DEALLOCATE ALL; "
@@ -90,7 +90,7 @@ class TrackingCursor(Cursor):
     lease = 0
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2 names it so
-        self._watch(query)
+        self._watch(query, vars)
         try:
             super().execute(query, vars)
         except Error as error:
@@ -100,7 +100,15 @@ class TrackingCursor(Cursor):
     def executemany(self, query: Any, vars_list: Any) -> None:
         self._watch(query)
         try:
-            super().executemany(query, vars_list)
+            super().executemany(query, map(self._passed, vars_list))
+        except Error as error:
+            self._note(error)
+            raise
+
+    def copy_expert(self, sql: Any, *args: Any, **kwargs: Any) -> None:
+        self._watch(sql)
+        try:
+            super().copy_expert(sql, *args, **kwargs)
         except Error as error:
             self._note(error)
             raise
@@ -109,18 +117,22 @@ class TrackingCursor(Cursor):
         self._connection().left_state = True
         return super().callproc(*args, **kwargs)
 
-    def _watch(self, query: Any) -> None:
+    def _watch(self, query: Any, parameters: Any = None) -> None:
         connection = self._connection()
         if self.lease != connection.lease:
             raise InterfaceError("cursor already closed: its connection was given back to the pool")
         if connection.left_state:
             return
-        if isinstance(query, Composable):
-            query = query.as_string(connection)
-        elif isinstance(query, bytes):
-            query = query.decode(errors="replace")
-        if leaves_state(query):
+        if not isinstance(query, str):
+            query = _text(query, connection)
+        if leaves_state(query) or (parameters is not None and inlines_sql(parameters)):
             connection.left_state = True
+
+    def _passed(self, parameters: Any) -> Any:
+        """One row of executemany(), which may come from an iterator: there is one look at it."""
+        if inlines_sql(parameters):
+            self._connection().left_state = True
+        return parameters
 
     def _note(self, error: Error) -> None:
         connection = self._connection()
@@ -131,6 +143,12 @@ class TrackingCursor(Cursor):
 
     def _connection(self) -> Any:
         return self.connection
+
+
+def _text(query: Any, connection: Any) -> str:
+    if isinstance(query, Composable):
+        return query.as_string(connection)
+    return str(query, "utf-8", "replace")
 
 
 @lru_cache

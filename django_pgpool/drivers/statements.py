@@ -1,81 +1,116 @@
 """Whether a statement may leave something in its session, by its text alone.
 
-Whatever is not recognized counts as leaving something. Functions cannot be looked into: one that
-changes the session inside a SELECT goes unnoticed, which is what the option ``reset: "always"`` is
-for.
+Whatever is not recognized counts as leaving something: that costs a reset, no more. Nothing here
+understands SQL. Names are searched in all of the text, also in literals and comments, and the text
+is split at each semicolon, also at those within quotes: each statement's beginning is the beginning
+of a part, and the parts that begin elsewhere can only add to the doubt. Functions cannot be looked
+into: one that changes the session goes unnoticed.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from psycopg2.extensions import AsIs
 
 # fmt: off
 _HARMLESS = frozenset((
     "abort", "alter", "analyze", "begin", "checkpoint", "close", "cluster", "comment",
-    "commit", "copy", "create", "delete", "drop", "end", "explain", "fetch", "grant",
+    "commit", "copy", "create", "declare", "delete", "drop", "end", "explain", "fetch", "grant",
     "insert", "lock", "merge", "move", "notify", "refresh", "reindex", "release", "revoke",
     "rollback", "savepoint", "security", "select", "show", "start", "table", "truncate",
     "update", "vacuum", "values", "with",
 ))
-# fmt: on
-"""First words of statements that leave nothing, but for what _REMAINS finds in them."""
+"""First words of statements that leave nothing, but for what is found by name."""
 
-_REMAINS = re.compile(
-    r"""
-    \b set_config \s* \( (?! [^()]* , \s* true \s* \) )  # for the session, not the transaction
-    | advisory_lock                                      # not advisory_xact_lock
-    | \b (create | into) \s+ ((global | local | or \s+ replace) \s+)* temp
-    | \b pg_temp
-    | \b setseed \b | \b dblink_connect
-    | \b prepare \s+ transaction
-    """,
-    re.IGNORECASE | re.VERBOSE,
+_NAMES = (
+    "advisory_lock",  # not advisory_xact_lock
+    "pg_settings",    # an UPDATE of it is a SET
+    "pg_temp",
+    "setseed", "set_limit", "dblink_connect", "replication_origin_session",
+    "query_to_xml", "ts_stat", "ts_rewrite",  # they execute a statement that is put together
+    'u&"',            # any of these names, disguised
 )
+# fmt: on
+_NAMES_IN_CONTEXT = {
+    # For the transaction only, and not search_path: that may be pg_temp, as a parameter.
+    "set_config": r"""
+        set_config (?! \s* \( \s* '(?!search_path')[\w.]+'
+        \s* , \s* (?: '[^'\\%]*' | %s | %\(\w+\)s ) \s* , \s* true \s* \) )""",
+    "local": r"""
+        \b local \s+ (?: search_path | schema ) \b
+        (?! \s* (?: = | to\b ) [\w\s,.]* (?: ; | \Z ) )""",
+    # The keyword; a name that is so written is in quotes.
+    "temp": r"""(?<!") \b temp (?:orary)? \b | \b temp (?:orary)? \b (?!")""",
+}
+_IN_CONTEXT = {
+    name: re.compile(pattern, re.ASCII | re.VERBOSE) for name, pattern in _NAMES_IN_CONTEXT.items()
+}
+
 _BEFORE_A_STATEMENT = re.compile(
     # A comment must end, and have none inside: PostgreSQL's nest.
     r"[\s(]+ | --[^\r\n]*[\r\n] | /\* (?: (?! /\* | \*/ ) . )* \*/",
-    re.DOTALL | re.VERBOSE,
+    re.ASCII | re.DOTALL | re.VERBOSE,
 )
-_FIRST_WORDS = re.compile(r"(\w+)(?:\s+(\w+))?")
-_ONE_TRANSACTION = frozenset({"local", "constraints", "transaction"})
-"""What SET is followed by where its effect ends with the transaction."""
+_WORD = re.compile(r"\w+", re.ASCII)
+_SET_IN_TRANSACTION = re.compile(
+    # A point instead would make it a setting of that name: SET local.x = 1.
+    r"""set \s+ (?: local \s+ \w | (?: transaction | constraints ) \s+ ["\w] )""",
+    re.ASCII | re.VERBOSE,
+)
+_PLAIN = frozenset((bool, bytes, date, datetime, Decimal, float, int, str, type(None), UUID))
+"""Types of nearly all parameters: they become literals."""
 _LONGEST_CACHED = 4096
 
 
-def leaves_state(statement: str) -> bool:
-    """Whether a statement may leave something in the session that outlives its transaction."""
-    if len(statement) > _LONGEST_CACHED:
-        return _leaves_state(statement)
-    return _leaves_state_cached(statement)
+def leaves_state(statements: str) -> bool:
+    """Whether they may leave something in the session that outlives their transaction."""
+    if len(statements) > _LONGEST_CACHED:
+        return _leaves_state(statements)
+    return _leaves_state_cached(statements)
+
+
+def inlines_sql(parameters: Any) -> bool:
+    """Whether one of them may become a part of the statement as it is: AsIs, also inside a list."""
+    if not isinstance(parameters, (list, tuple)):
+        if not isinstance(parameters, dict):
+            return True
+        parameters = parameters.values()
+    return not _PLAIN.issuperset(map(type, parameters)) and any(
+        inlines_sql(parameter)
+        if isinstance(parameter, (list, tuple))
+        else isinstance(parameter, AsIs)
+        for parameter in parameters
+    )
 
 
 def _leaves_state(statements: str) -> bool:
-    # A semicolon inside a literal makes a part that begins oddly: that counts as leaving something.
-    return any(_one_leaves_state(part) for part in statements.split(";"))
+    text = statements.lower()
+    return (
+        any(name in text for name in _NAMES)
+        or any(name in text and pattern.search(text) for name, pattern in _IN_CONTEXT.items())
+        or ("declare" in text and "hold" in text)
+        or any(map(_begins_badly, text.split(";")))
+    )
 
 
-def _one_leaves_state(statement: str) -> bool:
-    start = _start_of(statement)
-    if start == len(statement):
-        return False
-    match = _FIRST_WORDS.match(statement, start)
-    if match is None:
-        return True
-    first, second = match[1].lower(), (match[2] or "").lower()
-    if first == "set":
-        return second not in _ONE_TRANSACTION
-    if first == "declare":
-        return "hold" in statement.lower()
-    return first not in _HARMLESS or _REMAINS.search(statement) is not None
-
-
-def _start_of(statement: str) -> int:
-    """Where its first word is, behind blanks, comments and opening parentheses."""
+def _begins_badly(statement: str) -> bool:
     start = 0
     while skipped := _BEFORE_A_STATEMENT.match(statement, start):
         start = skipped.end()
-    return start
+    if start == len(statement):
+        return False
+    word = _WORD.match(statement, start)
+    if word is None:
+        return True
+    if word[0] == "set":
+        return _SET_IN_TRANSACTION.match(statement, start) is None
+    return word[0] not in _HARMLESS
 
 
 _leaves_state_cached = lru_cache(maxsize=2048)(_leaves_state)
