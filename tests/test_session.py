@@ -1,5 +1,7 @@
 """Nothing of one holder's session reaches the next."""
 
+from io import StringIO
+
 import psycopg2
 import pytest
 from django.db import InterfaceError, transaction
@@ -160,6 +162,29 @@ def test_a_cursor_that_outlives_its_request_is_dead(alias):
     with alias.request(), pytest.raises(InterfaceError, match="given back to the pool"):
         alias.value("SELECT 1")
         cursor.execute("SELECT 2")
+
+
+STALE_USES = {
+    "execute": lambda cursor: cursor.execute("SELECT set_config('shop.tenant', '7', false)"),
+    "executemany": lambda cursor: cursor.executemany("SET shop.tenant = %s", [[7]]),
+    "callproc": lambda cursor: cursor.callproc("set_config", ["shop.tenant", "7", False]),
+    "copy_expert": lambda cursor: cursor.copy_expert("COPY shop_item TO STDOUT", StringIO()),
+    "copy_from": lambda cursor: cursor.copy_from(StringIO(), "shop_item"),
+    "copy_to": lambda cursor: cursor.copy_to(StringIO(), "shop_item"),
+}
+
+
+@pytest.mark.parametrize("use", STALE_USES)
+def test_no_method_of_a_stale_cursor_reaches_the_next_holder(alias, use):
+    look = "SELECT coalesce(current_setting('shop.tenant', true), '')"
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        cursor = wrapper.connection.cursor()
+    with alias.request():
+        alias.value("SELECT 1")
+        with pytest.raises(psycopg2.InterfaceError, match="given back to the pool"):
+            STALE_USES[use](cursor)
+        assert alias.value(look) == ""
 
 
 def test_ordinary_requests_cost_no_message_at_their_end(alias, server):

@@ -113,14 +113,20 @@ class TrackingCursor(Cursor):
             self._note(error)
             raise
 
+    def copy_from(self, *args: Any, **kwargs: Any) -> None:
+        self._lent()
+        super().copy_from(*args, **kwargs)
+
+    def copy_to(self, *args: Any, **kwargs: Any) -> None:
+        self._lent()
+        super().copy_to(*args, **kwargs)
+
     def callproc(self, *args: Any, **kwargs: Any) -> Any:
-        self._connection().left_state = True
+        self._lent().left_state = True
         return super().callproc(*args, **kwargs)
 
     def _watch(self, query: Any, parameters: Any = None) -> None:
-        connection = self._connection()
-        if self.lease != connection.lease:
-            raise InterfaceError("cursor already closed: its connection was given back to the pool")
+        connection = self._lent()
         if connection.left_state:
             return
         if not isinstance(query, str):
@@ -140,6 +146,13 @@ class TrackingCursor(Cursor):
             connection.refused_writing = True
         elif connection.closed and TERMINATED in str(error):
             connection.terminated = True
+
+    def _lent(self) -> Any:
+        """The connection, as long as it is lent to the holder who made this cursor."""
+        connection: Any = self.connection
+        if self.lease != connection.lease:
+            raise InterfaceError("cursor already closed: its connection was given back to the pool")
+        return connection
 
     def _connection(self) -> Any:
         return self.connection
