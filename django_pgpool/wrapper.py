@@ -17,8 +17,9 @@ from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 
 from . import registry
+from .drivers.hosts import first_to_open
 from .drivers.psycopg2 import is_libpq_parameter
-from .drivers.resolving import SAYS_ALL, where_to, with_addresses
+from .drivers.resolving import SAYS_ALL, where_to
 from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
 from .drivers.waiting import make_green
 from .options import OWN_OPTIONS, libpq_seconds, parse
@@ -120,7 +121,8 @@ class PooledMixin(Base):
 
     def open_connection(self) -> TrackedConnection:
         """For the pool, called on a wrapper that nobody else uses: open a connection and do what
-        Django does on each connect() though it is the same each time."""
+        Django does on each connect() though it is the same each time. The ``connect_timeout`` of
+        the settings is for each host."""
         params = self.get_connection_params()
         params["connection_factory"] = tracking(
             params.get("connection_factory", TrackedConnection), TrackedConnection
@@ -129,7 +131,10 @@ class PooledMixin(Base):
         for group in TCP_DEFAULTS:
             if not params.keys() & group.keys():
                 params.update(group)
-        params = with_addresses(params)
+        return first_to_open(params, self._open, self.settings_dict["OPTIONS"]["connect_timeout"])
+
+    def _open(self, params: dict[str, Any]) -> TrackedConnection:
+        """At one host."""
         try:
             connection: TrackedConnection = super().get_new_connection(params)
         except psycopg2.OperationalError as error:

@@ -16,6 +16,7 @@ from chaos.outages import Openings
 from chaos.replica import PRIMARY, Standby, commit_on_both
 from chaos.world import LOCALHOST, Monitor, on_tcp
 from django.db import Error, OperationalError
+from support.listeners import black_hole
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import Elapsed, eventually, join, running
 
@@ -247,6 +248,59 @@ def test_when_an_administrator_shuts_the_server_down_every_connection_is_replace
 
 
 INSERT = "INSERT INTO token VALUES (%s) RETURNING value"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "order", "found"),
+    [
+        ("read-write", "silent standby primary", "primary"),
+        ("primary", "standby silent primary", "primary"),
+        ("read-only", "primary silent standby", "standby"),
+        ("standby", "silent primary standby", "standby"),
+        ("any", "silent standby primary", "standby"),
+        ("prefer-standby", "primary silent standby", "standby"),
+        ("prefer-standby", "silent primary", "primary"),
+    ],
+)
+def test_the_first_host_of_the_right_kind_is_found_behind_silent_ones(
+    make_alias, pair, wanted, order, found
+):
+    primary, standby = pair
+    with black_hole() as hole:
+        ports = {"silent": hole, "primary": primary.params["port"]}
+        ports["standby"] = standby.params["port"]
+        listed = [str(ports[host]) for host in order.split()]
+        alias = make_alias(
+            maxsize=1,
+            connect_timeout=0.3,
+            target_session_attrs=wanted,
+            **{
+                **at(primary),
+                "HOST": ",".join([LOCALHOST] * len(listed)),
+                "PORT": ",".join(listed),
+            },
+        )
+        assert alias.ask("SELECT current_setting('port')") == str(ports[found])
+
+
+def test_where_no_host_is_of_the_right_kind_the_error_says_why_of_each(make_alias, pair):
+    _, standby = pair
+    with black_hole() as hole:
+        alias = make_alias(
+            maxsize=1,
+            connect_timeout=0.3,
+            target_session_attrs="read-write",
+            **{
+                **at(standby),
+                "HOST": f"{LOCALHOST},{LOCALHOST}",
+                "PORT": f"{standby.params['port']},{hole}",
+            },
+        )
+        with pytest.raises(OperationalError) as caught:
+            alias.ask("SELECT 1")
+    said = str(caught.value).splitlines()
+    assert said[0].endswith(f"port {standby.params['port']} failed: session is read-only")
+    assert f"port {hole} failed: timeout expired" in said[1]
 
 
 def test_connections_to_a_standby_are_replaced_as_soon_as_it_refuses_a_write(make_alias, pair):

@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 from django.db import OperationalError
 from psycopg2 import sql
+from support import listeners
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import Elapsed, eventually, join, running
 
@@ -26,11 +27,8 @@ def refused_port():
 
 @pytest.fixture
 def black_hole():
-    """A port that takes connections and never says a word."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(100)
-        yield listener.getsockname()[1]
+    with listeners.black_hole() as port:
+        yield port
 
 
 def failure(alias):

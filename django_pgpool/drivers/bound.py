@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 
+import psycopg2
 from gevent import Timeout, get_hub, getcurrent
+from psycopg2.extensions import get_wait_callback
 
 from ..pool.reaper import BLOCKED
+
+
+TIMEOUT = "timeout expired: "
+"""How the error begins where a bound was reached."""
 
 
 class Bound(Timeout):
@@ -39,3 +47,23 @@ class Bound(Timeout):
 
     def close(self) -> None:
         self._ticker.close()
+
+
+@contextmanager
+def bounded(what: str, seconds: float) -> Iterator[None]:
+    """psycogreen waits for ever, so the bound is ours; ending a wait closes the connection. Where
+    psycopg2 is not green libpq's own ``connect_timeout`` must do."""
+    if get_wait_callback() is None:
+        yield
+        return
+    bound = Bound(seconds)
+    try:
+        yield
+    except Bound as expired:
+        if expired is not bound:
+            raise
+        raise psycopg2.OperationalError(
+            f"{TIMEOUT}{what} took longer than connect_timeout={seconds:g} s"
+        ) from None
+    finally:
+        bound.close()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -15,13 +15,13 @@ from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
-    get_wait_callback,
     make_dsn,
 )
 
 from ..pool.events import Reason
-from .bound import Bound
+from .bound import bounded
 from .cancel import cancel
+from .hosts import CANNOT_CONNECT_NOW
 from .session import TrackedConnection, TrackingCursor
 from .sockets import READ, unpatched_poll
 from .waiting import farewell, make_green
@@ -39,12 +39,7 @@ _FULL = (
     "no more connections allowed",
 )
 _RESTARTING = (
-    # 57P03 cannot_connect_now: starting, stopping, recovering
-    "the database system is starting up",
-    "the database system is shutting down",
-    "the database system is in recovery mode",
-    "the database system is not yet accepting connections",
-    "the database system is not accepting connections",
+    *CANNOT_CONNECT_NOW,
     # nobody listens at the moment
     "Connection refused",
     "server closed the connection unexpectedly",
@@ -95,8 +90,7 @@ class Psycopg2Driver:
 
     def open(self) -> TrackedConnection:
         make_green()
-        with self._bounded("opening a connection"):
-            connection = self._connect()
+        connection = self._connect()
         connection.left_state = False
         connection.read_timeout = self._read_timeout
         connection.cancel_timeout = self._cancel_timeout
@@ -189,24 +183,8 @@ class Psycopg2Driver:
     def is_full(self, error: BaseException) -> bool:
         return _says(error, _FULL)
 
-    @contextmanager
-    def _bounded(self, what: str) -> Iterator[None]:
-        """psycogreen waits for ever, so the bound is ours; ending a wait closes the connection."""
-        if get_wait_callback() is None:
-            yield
-            return
-        bound = Bound(self._connect_timeout)
-        try:
-            yield
-        except Bound as expired:
-            if expired is not bound:
-                raise
-            raise psycopg2.OperationalError(
-                f"timeout expired: {what} took longer than "
-                f"connect_timeout={self._connect_timeout:g} s"
-            ) from None
-        finally:
-            bound.close()
+    def _bounded(self, what: str) -> AbstractContextManager[None]:
+        return bounded(what, self._connect_timeout)
 
 
 def _roll_back(connection: TrackedConnection) -> None:

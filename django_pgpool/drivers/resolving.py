@@ -63,12 +63,12 @@ SAYS_ALL = ("connection to server", "invalid ", "could not ", "missing ")
 
 def where_to(params: dict[str, Any]) -> str:
     """How libpq begins the message of a failed connection. psycopg2 loses it when it is green."""
-    host = str(params.get("host") or "").split(",")[0]
+    address = str(params.get("hostaddr") or "").split(",")[0]
+    host = str(params.get("host") or "").split(",")[0] or address
     port = str(params.get("port") or "").split(",")[0] or "5432"
     if not host:
         return ""
     if host.startswith(("/", "@")):
         return f'connection to server on socket "{host}/.s.PGSQL.{port}" failed: '
-    address = str(params.get("hostaddr") or "").split(",")[0]
-    at = f'"{host}" ({address})' if address else f'"{host}"'
+    at = f'"{host}" ({address})' if address not in ("", host) else f'"{host}"'
     return f"connection to server at {at}, port {port} failed: "
