@@ -4,18 +4,24 @@ Each keeps a guard in its local storage, which is cleared at its end: by gevent'
 Greenlet, by the interpreter for a thread, by garbage collection for a raw greenlet. The guard's
 finalizer then gives back what is still held. It may run in the hub, in a dying thread or in the
 middle of any other code: it takes no lock and does no I/O, that is for a greenlet of its own.
+
+In a native thread of a patched process (gevent's thread pool) both have one: gevent keeps what is
+local to the thread's first greenlet, and greenlets that the thread has begun may never end.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet, ref
 
-from .pool import Pool, Slot
+from gevent.monkey import get_original
 
+from .pool import Pool, Slot
+from .pool.runtime import is_main_thread
 
 _process = os.getpid()
 """Not this one, in a forked child, while the interpreter ends the threads of the parent there: that
@@ -40,7 +46,8 @@ class Hold:
         self.slot: Slot | None = None
         self.lease = 0
         self.wrapper = ref(wrapper)
-        _guard().holds.add(self)
+        for guard in _guards():
+            guard.holds.add(self)
 
     def let_go(self) -> Slot | None:
         """What was held; from here on it is up to the caller to give it back."""
@@ -72,15 +79,26 @@ class _Guard:
                 hold.reclaim()
 
 
-class _Local(threading.local):
+class _GreenletLocal(threading.local):
     guard: _Guard | None = None
 
 
-_local = _Local()
+class _ThreadLocal(get_original("_thread", "_local")):  # type: ignore[misc]  # made at run time
+    guard: _Guard | None = None
 
 
-def _guard() -> _Guard:
-    guard = _local.guard
+_greenlet_local = _GreenletLocal()
+_thread_local = _ThreadLocal()
+
+
+def _guards() -> Iterator[_Guard]:
+    yield _guard(_greenlet_local)
+    if not is_main_thread():  # which ends with the process
+        yield _guard(_thread_local)
+
+
+def _guard(local: _GreenletLocal | _ThreadLocal) -> _Guard:
+    guard = local.guard
     if guard is None:
-        guard = _local.guard = _Guard()
+        guard = local.guard = _Guard()
     return guard

@@ -13,6 +13,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, Protocol
 
+import gevent.hub
 from gevent import Greenlet, get_hub
 from gevent.hub import Waiter as HubWaiter
 from gevent.monkey import get_original, is_module_patched
@@ -20,6 +21,7 @@ from gevent.monkey import get_original, is_module_patched
 allocate_lock: Callable[[], threading.Lock] = get_original("_thread", "allocate_lock")
 _get_ident: Callable[[], int] = get_original("_thread", "get_ident")
 _start_new_thread: Callable[..., int] = get_original("_thread", "start_new_thread")
+_MAIN_THREAD: int = gevent.hub.MAIN_THREAD_IDENT  # type: ignore[attr-defined]  # stubs lack it
 
 
 class Parker(Protocol):
@@ -80,7 +82,7 @@ class GeventRuntime:
         return GeventParker(daemon=daemon)
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
-        if get_hub().main_hub:
+        if is_main_thread():
             greenlet = Greenlet(work)
             # A greenlet killed before its first switch never runs its `finally`; its link does.
             greenlet.rawlink(lambda _: ended())
@@ -131,6 +133,11 @@ class ThreadRuntime:
         else:
             name = "django_pgpool"
             threading.Thread(target=_run, args=(work, ended), name=name, daemon=True).start()
+
+
+def is_main_thread() -> bool:
+    """As gevent sees it. Asked without a hub, which would be made for a thread that is ending."""
+    return _get_ident() == _MAIN_THREAD
 
 
 def gevent_has_patched() -> bool:
