@@ -203,6 +203,7 @@ def test_what_is_held_too_long_is_reported_once_and_not_taken_away(make_alias, e
     assert warning["level"] == "warning"
     assert warning["seconds"] >= 0.05
     assert "test_what_is_held_too_long" in warning["stack"]
+    assert warning["stack"].rstrip().endswith("with self.wrapper.cursor() as cursor:"), "our code"
     assert "greenlet" in warning["owner"]
 
 

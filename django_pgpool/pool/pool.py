@@ -14,6 +14,7 @@ from time import monotonic
 from weakref import ref
 
 import django.db
+import django.utils.asyncio
 from greenlet import getcurrent
 
 from ..exceptions import PoolClosed, PoolExhausted
@@ -28,8 +29,13 @@ from .waiter import Waiter
 
 _FRAMES = 16
 """How much is remembered of where a holder comes from."""
-_NOT_TOLD = (str(Path(__file__).parents[1]), str(Path(django.db.__file__).parent))
-"""Files of this package and of Django's database layer: every holder comes through them."""
+_NOT_TOLD = (
+    str(Path(__file__).parents[1]),
+    str(Path(django.db.__file__).parent),
+    django.utils.asyncio.__file__,
+)
+"""Files of this package, of Django's database layer and of its decorator ``async_unsafe``: every
+holder comes through them."""
 
 
 class Pool(Capacity[C]):
