@@ -1,5 +1,7 @@
 """A network that keeps every socket open and forwards nothing. The long versions: make chaos."""
 
+import os
+import socket
 import time
 
 import gevent
@@ -118,3 +120,34 @@ def test_what_the_hole_held_back_reaches_nobody_else(make_alias, proxy):
     proxy.forward()
     for number in range(10):
         assert alias.ask("SELECT %s", number) == number
+
+
+KEEPALIVES = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+USER_TIMEOUT = {"TCP_USER_TIMEOUT": 30_000}
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, KEEPALIVES | USER_TIMEOUT),
+        ({"tcp_user_timeout": 7000}, KEEPALIVES | {"TCP_USER_TIMEOUT": 7000}),
+        ({"keepalives_idle": 7}, USER_TIMEOUT | {"TCP_KEEPIDLE": 7}),
+    ],
+    ids=["none set", "a time-out set", "a keepalive set"],
+)
+def test_the_sockets_options_are_the_defaults_of_each_group_that_is_not_set(
+    make_alias, proxy, own, expected
+):
+    """The system's own, which count where a group is set in part, are none of these."""
+    alias = make_alias(maxsize=1, **proxy.params, **own)
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        with socket.socket(fileno=os.dup(wrapper.connection.fileno())) as duplicate:
+            told = {
+                name: duplicate.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+                for name in KEEPALIVES | USER_TIMEOUT
+            }
+            assert duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert told.items() >= expected.items()
+    changed = told.keys() - expected.keys()
+    assert not any(told[name] == KEEPALIVES[name] for name in changed)
