@@ -10,6 +10,7 @@ import traceback
 from statistics import median
 
 import gevent
+import psycopg2
 import pytest
 from chaos.cluster import Postgres, template
 from chaos.outages import Openings
@@ -347,3 +348,20 @@ def test_after_a_failover_work_goes_on_at_the_new_primary(make_alias, pair):
     there = {value for (value,) in monitor.execute("SELECT value FROM token")}
     monitor.close()
     assert set(kept) <= there
+
+
+def test_at_max_connections_everybody_is_served_and_few_openings_are_tried(make_alias):
+    """53300 while connections are in use: a release comes sooner than the administrator."""
+    settings = {"max_connections": 5, "superuser_reserved_connections": 0}
+    with Postgres({**settings, "reserved_connections": 0}) as full:
+        alias = make_alias(maxsize=10, maxwait=20, **at(full))
+        others = [psycopg2.connect(**full.params) for _ in range(3)]
+        with running(*[lambda: alias.ask("SELECT pg_sleep(0.02) IS NULL")] * 100) as greenlets:
+            assert join(greenlets) == [False] * 100
+        snapshot = alias.pool.snapshot()
+        for other in others:
+            other.close()
+        alias.wrapper.close_pool()
+    assert snapshot.size <= 2
+    assert snapshot.exhausted == 0
+    assert 1 <= snapshot.open_failures <= 10, "one at a time, 0.1 s apart at first"
