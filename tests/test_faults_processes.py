@@ -8,9 +8,9 @@ import psutil
 import pytest
 from chaos.shutdown import get
 from support.processes import DJANGO, PATCHED, run_python
+from support.sites import site_database
 from support.waiting import eventually, join, running
 
-from loadtests.postgres import django_database
 from loadtests.site_process import SiteProcess
 
 
@@ -101,11 +101,7 @@ def test_children_of_a_busy_parent(server):
 
 def test_gunicorn_stopped_under_load_answers_what_it_has_taken(server):
     name = f"pgpool_site_{os.getpid()}"
-    params = server.params
-    url = f"postgresql://{params.get('user', '')}@/{params['dbname']}"
-    database = django_database(url, maxsize=3, application_name=name)
-    keys = {"HOST": "host", "PORT": "port", "PASSWORD": "password"}
-    database |= {key: str(params.get(param, "")) for key, param in keys.items()}
+    database = site_database(server, maxsize=3, application_name=name)
     codes = []
 
     def visit():

@@ -1,4 +1,4 @@
-"""fork, as the standard library and gunicorn do it: both sides go on, each with its own sessions."""
+"""fork, as the standard library does it: both sides go on, each with its own sessions."""
 
 import pytest
 from support.processes import DJANGO, PATCHED, run_python
@@ -43,10 +43,9 @@ assert 1 <= len(set(owns)) <= 2
 """
 
 
-@pytest.mark.parametrize("held", [True, False], ids=["in use", "idle"])
 @pytest.mark.parametrize(
-    ("patching", "code"),
-    [("", PROCESS), (PATCHED, PROCESS), ("", EXECUTOR)],
+    ("patching", "code", "held"),
+    [("", PROCESS, True), (PATCHED, PROCESS, True), ("", EXECUTOR, False)],
     ids=["Process", "Process, gevent", "ProcessPoolExecutor"],
 )
 def test_the_standard_library(server, patching, code, held):
