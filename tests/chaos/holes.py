@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gevent
@@ -25,6 +25,8 @@ from .world import counted, look_at_the_ruins, make_alias, on_tcp, usable
 
 CONNECT, WAIT, READ, CANCEL = 1.0, 1.5, 0.8, 0.5
 """connect_timeout, maxwait, read_timeout and cancel_timeout, in seconds."""
+CANCELLED = 0.2
+"""Seconds in which a timed-out statement ends at the server, where the network is sound."""
 FAREWELL = 1.0
 SLACK = 0.6
 
@@ -45,9 +47,11 @@ def hole(run: Run) -> None:
 
 
 def cancel(run: Run) -> None:
-    """Killed and timed-out statements: the cancel falls into the hole as well."""
+    """Killed and timed-out statements: the cancel arrives, or falls into the hole as well."""
+    slowest = 0.0
     for _ in range(run.pick(5, 1)):
         with behind_a_proxy(run, maxsize=20, cancel_timeout=CANCEL) as (alias, proxy):
+            slowest = max([slowest, *(_runs_on(run.outcome, alias) for _ in range(20))])
             usable(alias)
             with running(*[lambda: alias.ask("SELECT pg_sleep(0.3)")] * 20) as victims:
                 eventually(lambda: alias.states.count("active") == 20)
@@ -59,6 +63,24 @@ def cancel(run: Run) -> None:
             run.outcome.tried += 20
             run.outcome.check(took < CANCEL + SLACK, f"20 kills took {took:.2f} s")
             proxy.forward()
+    run.outcome.check(slowest < CANCELLED, f"a statement ran on for {slowest:.3f} s")
+    run.outcome.remarks.append(f"statements ran on for at most {slowest * 1000:.0f} ms")
+
+
+def _runs_on(outcome: Outcome, alias: Alias) -> float:
+    """For how long after its time-out, as another session sees it."""
+
+    def ask() -> None:
+        with suppress(gevent.Timeout):
+            alias.ask("SELECT pg_sleep(60)")
+
+    outcome.tried += 1
+    with running(ask) as (victim,):
+        eventually(lambda: "active" in alias.states)
+        began = time.monotonic()
+        victim.kill(gevent.Timeout, block=False)
+        eventually(lambda: "active" not in alias.states)
+        return time.monotonic() - began
 
 
 @contextmanager
