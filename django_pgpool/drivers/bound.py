@@ -12,7 +12,6 @@ from psycopg2.extensions import get_wait_callback
 
 from ..pool.reaper import BLOCKED
 
-
 TIMEOUT = "timeout expired: "
 """How the error begins where a bound was reached."""
 
