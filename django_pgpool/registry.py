@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -43,6 +44,8 @@ class Entry:
 _entries: dict[tuple[Any, ...], Entry] = {}
 _latest: dict[str, Entry] = {}
 """By alias: what the last look-up found."""
+_pools: WeakSet[Pool[Any]] = WeakSet()
+"""Also those that nobody is led to any more, as long as somebody holds a connection of theirs."""
 _lock = allocate_lock()
 _abandoned: list[Any] = []
 """Connections of the parent process, never freed."""
@@ -70,13 +73,14 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
         entry = _entries.get(key)
         if entry is None:
             entry = _make_entry(wrapper)
-            # The same dictionary with other contents: it was edited, its old pool has no users.
+            _pools.add(entry.pool)
+            # The same dictionary with other contents: it was edited, nobody new for its old pool.
             outdated = _forget(lambda other: other.source is source)
             _entries[key] = entry
         entry.settings, entry.source = _copy(source), source
         _latest[wrapper.alias] = entry
     for pool in outdated:
-        pool.close()
+        pool.retire()
     return entry
 
 
@@ -170,7 +174,7 @@ def _copy(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:
-    """Take pools out of the registry; the caller closes them, outside the lock."""
+    """Lead nobody to these pools any more; the caller closes them, outside the lock."""
     keys = [key for key, entry in _entries.items() if which(entry)]
     pools = [_entries.pop(key).pool for key in keys]
     for alias in [alias for alias, entry in _latest.items() if entry.pool in pools]:
@@ -180,7 +184,8 @@ def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:
 
 def _at_exit() -> None:
     with _lock:
-        pools = _forget(lambda _: True)
+        _forget(lambda _: True)
+        pools = list(_pools)
     end([connection for pool in pools for connection in pool.close_idle()])
 
 
@@ -188,10 +193,12 @@ def _after_fork_in_child() -> None:
     """The parent's connections stay the parent's: not a byte on their sockets."""
     global _lock  # noqa: PLW0603  another thread of the parent may have held it
     _lock = allocate_lock()
-    for pool in _forget(lambda _: True):
+    _forget(lambda _: True)
+    for pool in list(_pools):
         for connection in pool.forget():
             abandon(connection)
             _abandoned.append(connection)
+    _pools.clear()
 
 
 atexit.register(_at_exit)

@@ -56,6 +56,22 @@ print("parent")
     assert said(code, patching) == ["child", "0", "parent"]
 
 
+def test_a_connection_of_a_pool_that_was_replaced_stays_the_parents_too(server):
+    code = """
+from django.db import connections
+first = pid()
+old = connection.pgpool
+connections.databases["default"]["OPTIONS"]["application_name"] = "changed"
+assert connection.pgpool is not old
+def work():
+    assert pid() != first
+child(work)
+assert pid() == first
+print("parent")
+"""
+    assert said(code) == ["child", "0", "parent"]
+
+
 def test_a_child_that_ends_at_once_leaves_the_parents_session_alone(server):
     code = """
 first = pid()

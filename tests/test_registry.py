@@ -60,6 +60,39 @@ def test_a_name_that_is_edited_in_place_leads_to_the_new_database_at_once(make_a
     eventually(lambda: alias.backends == 1)
 
 
+@pytest.mark.parametrize("change", ["USER", "option", "HOST"])
+def test_changed_settings_under_load_fail_nobody(make_alias, server, change):
+    old, new = (server.make_role("LOGIN PASSWORD 'x'") for _ in range(2))
+    alias = make_alias(maxsize=3, minsize=3, cleanup=None, maxwait=20, USER=old, PASSWORD="x")
+    pool = alias.pool
+    seen = []
+
+    def visit():
+        for _ in range(20):
+            said = "session_user || ' ' || current_setting('work_mem')"
+            seen.append(alias.ask(f"SELECT {said} || left(pg_sleep(0.002)::text, 0)"))
+
+    with running(*[visit] * 30) as greenlets:
+        eventually(lambda: pool.snapshot().waiting > 20 and len(seen) > 50)
+        if change == "USER":
+            alias.settings["USER"] = new
+        elif change == "option":
+            alias.settings["OPTIONS"]["options"] = "-c work_mem=8MB"
+        else:
+            host = alias.settings["HOST"] or "127.0.0.1"
+            alias.settings["HOST"] = f"{host},{host}"
+        join(greenlets)
+    assert len(seen) == 600
+    assert alias.pool is not pool
+    assert alias.pool.snapshot().acquires > 400
+    if change != "HOST":
+        assert len(set(seen)) == 2
+        assert len(set(seen[-100:])) == 1, "the new settings"
+    eventually(lambda: pool.snapshot().size == 0)
+    assert pool.snapshot().waiting == 0
+    eventually(lambda: alias.backends == alias.pool.snapshot().size == 3)
+
+
 def test_a_held_connection_stays_where_it_is_until_it_is_released(make_alias, server):
     alias = make_alias(maxsize=3)
     other = server.make_database()

@@ -346,7 +346,8 @@ class Capacity(Ledger[C]):
                         errands = self._decide(now)
                         break
                     expired = now >= slot.expires_at
-                    reason = slot.doom or (Reason.EXPIRED if expired else Reason.IDLE)
+                    unused = Reason.CLOSED if self._retired else Reason.IDLE
+                    reason = slot.doom or (Reason.EXPIRED if expired else unused)
                 self._close(slot, reason)
         finally:
             with self._lock:
@@ -378,7 +379,7 @@ class Capacity(Ledger[C]):
         if idle := tuple(self._idle):
             expiries = min(slot.expires_at for slot in idle)
             due = min(due, expiries, self._idle_until(idle[0]))
-        if self._in_use:
+        if self._in_use and not self._retired:
             # They will be idle some time: it stays awake for them, or it would have to be started
             # again at their release, and again.
             due = min(due, now + min(self._cleanup, self.expires or NEVER))

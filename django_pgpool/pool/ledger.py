@@ -80,6 +80,8 @@ class Ledger(Generic[C]):
         self._closing = 0
         """Slots in state CLOSING."""
         self._closed = False
+        self._retired = False
+        """It serves those who come, and keeps nothing for later."""
         self._told_size = 0
         """The size that observers know of."""
         self._shrinking = False
@@ -108,7 +110,7 @@ class Ledger(Generic[C]):
                 pool=self.name,
                 maxsize=self.maxsize,
                 minsize=self.minsize,
-                closed=self._closed,
+                closed=self._closed or self._retired,
                 size=len(self._slots),
                 opening=self._opening,
                 idle=idle,

@@ -216,6 +216,17 @@ class Pool(Capacity[C]):
         self._carry_out(errands)
         self._reap_now()
 
+    def retire(self) -> None:
+        """End the pool, and fail nobody: who waits is served, and so is who still comes. What is
+        idle is closed at once, now and whenever a connection comes back that nobody waits for."""
+        with self._lock:
+            self._retired = True
+            self.minsize = 0
+            self._cleanup = 0.0
+        self._reap_now()
+        self._reaper.wake()  # to find that nothing is left to do
+        self._tell("pool_closed", Level.INFO)
+
     def close_idle(self) -> list[C]:
         """At the interpreter's exit: close what is idle, open nothing any more. Nobody is told,
         nobody fails: who waits ends with the process. Returns the connections still in use."""
@@ -257,7 +268,8 @@ class Pool(Capacity[C]):
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        """Or retired: either way it keeps no connection."""
+        return self._closed or self._retired
 
     # ---- acquire
 

@@ -182,9 +182,9 @@ class PoolMachine(RuleBasedStateMachine):
         self.others.append(self.simulation.go(self.pool.resize, maxsize))
 
     @precondition(lambda self: self.outcomes["served"] > 3)
-    @rule()
-    def close(self) -> None:
-        self.others.append(self.simulation.go(self.pool.close))
+    @rule(how=st.sampled_from(["close", "retire"]))
+    def close(self, how: str) -> None:
+        self.others.append(self.simulation.go(getattr(self.pool, how)))
 
     # -- the schedule
 

@@ -204,6 +204,95 @@ def test_a_killed_close_is_finished_by_the_reaper(rig: Rig) -> None:
     assert rig.pool.closed
 
 
+# ---- retire
+
+
+def test_a_retired_pool_serves_those_who_wait_and_keeps_nothing(world: World) -> None:
+    pool = world.build(maxsize=2, minsize=2, cleanup=None, expires=None)
+    slots = [pool.acquire(), pool.acquire()]
+
+    def use() -> int:
+        slot = pool.acquire()
+        world.sleep(0.001)
+        number: int = slot.connection.number
+        pool.release(slot, slot.lease)
+        return number
+
+    waiters = [world.start(use) for _ in range(10)]
+    world.eventually(lambda: pool.snapshot().waiting == 10)
+    pool.retire()
+    assert pool.closed
+    assert pool.snapshot().closed
+    for slot in slots:
+        pool.release(slot, slot.lease)
+    assert {waiter() for waiter in waiters} <= {1, 2}, "those of the old connections"
+    world.eventually(lambda: pool.snapshot().size == 0)
+    assert pool.snapshot().evictions == {"closed": 2}
+
+
+def test_what_is_idle_in_a_retired_pool_is_closed_before_retire_returns(rig: Rig) -> None:
+    rig.build(cleanup=None, minsize=3)
+    rig.release(*rig.fill(3))
+    rig.run(rig.pool.retire)
+    assert rig.numbers.size == 0
+    assert rig.numbers.evictions == {"closed": 3}
+    rig.settle()
+    assert not rig.simulation.alive()
+
+
+def test_a_retired_pool_sleeps_until_its_last_connection_comes_back(rig: Rig) -> None:
+    rig.build(cleanup=None, minsize=1)
+    (slot,) = rig.fill(1)
+    rig.run(rig.pool.retire)
+    rig.advance(0)
+    assert not rig.simulation.alive(), "nothing to do while it is in use"
+    rig.release(slot)
+    rig.advance(0)
+    assert rig.numbers.size == 0
+    assert not rig.simulation.alive()
+
+
+def test_openings_of_a_retired_pool_are_for_those_who_wait(rig: Rig) -> None:
+    rig.build(cleanup=None, minsize=2)
+    rig.driver.always("open", HELD)
+    waiter, gone = rig.waiters(2)
+    rig.run(rig.pool.retire)
+    rig.driver.finish("open")
+    rig.settle()
+    rig.kill(gone)
+    rig.settle()
+    assert rig.numbers.opening, "for the one that has gone"
+    rig.driver.finish("open")
+    rig.advance(0)
+    assert rig.numbers.size == rig.numbers.in_use == 1
+    rig.release(waiter.get())
+    rig.advance(0)
+    assert rig.numbers.size == 0
+    assert rig.driver.opened == 2
+    assert not rig.simulation.alive()
+
+
+def test_who_comes_late_to_a_retired_pool_is_served_too(rig: Rig) -> None:
+    """Somebody who was led there a moment before."""
+    rig.build(cleanup=None)
+    rig.run(rig.pool.retire)
+    rig.release(rig.acquire())
+    rig.advance(0)
+    assert rig.numbers.size == 0
+    assert not rig.simulation.alive()
+
+
+def test_a_killed_retire_is_finished_by_the_reaper(rig: Rig) -> None:
+    rig.build(cleanup=None)
+    rig.release(*rig.fill(3))
+    rig.driver.script("close", HELD)
+    retire = rig.go(rig.pool.retire)
+    rig.settle()
+    rig.kill(retire)
+    rig.advance(0.2)
+    assert rig.numbers.size == 0
+
+
 # ---- reclaim
 
 
