@@ -1,0 +1,90 @@
+"""What each request pays, in numbers that do not depend on the machine: calls, switches, messages.
+
+The seconds are measured by ``make bench``. Who makes one of these numbers smaller lowers the bound.
+"""
+
+import sys
+from collections import Counter
+
+import gevent
+import greenlet
+from support.waiting import eventually
+
+from django_pgpool.pool import Pool
+from loadtests.bench.measures.fake import FakeDriver
+
+ROUNDS = 100
+
+
+def calls_of(work):
+    """Calls of Python and of C functions per round."""
+    counts = Counter()
+
+    def count(frame, event, argument):
+        counts[event] += 1
+
+    for _ in range(3):
+        work()
+    sys.setprofile(count)
+    try:
+        for _ in range(ROUNDS):
+            work()
+    finally:
+        sys.setprofile(None)
+    return counts["call"] / ROUNDS - 1, counts["c_call"] / ROUNDS
+
+
+def switches_of(work):
+    """Switches between greenlets, in all."""
+    switches = []
+    greenlet.settrace(lambda event, arguments: switches.append(event))
+    try:
+        work()
+    finally:
+        greenlet.settrace(None)
+    return len(switches)
+
+
+def test_acquire_and_release():
+    pool = Pool(FakeDriver())
+
+    def pair():
+        slot = pool.acquire()
+        pool.release(slot, slot.lease)
+
+    python, c = calls_of(pair)
+    assert python <= 4  # of which two are the driver's
+    assert c <= 4
+    assert switches_of(pair) == 0
+
+
+def test_ensure_connection_and_close(alias, server):
+    pid = alias.ask("SELECT pg_backend_pid()")
+    eventually(lambda: alias.states == ["idle"])
+    message = server.last_message(pid)
+    wrapper = alias.wrapper
+
+    def pair():
+        wrapper.ensure_connection()
+        wrapper.close()
+
+    python, c = calls_of(pair)
+    assert python <= 18
+    assert c <= 12
+    assert switches_of(pair) == 0
+    assert server.last_message(pid) == message
+
+
+def test_waiting_for_a_connection():
+    pool = Pool(FakeDriver(), maxsize=1)
+    slot = pool.acquire()
+
+    def wait():
+        granted = pool.acquire()
+        pool.release(granted, granted.lease)
+
+    waiter = gevent.spawn(wait)
+    eventually(lambda: pool.snapshot().waiting == 1)
+    pool.release(slot, slot.lease)
+    # To the hub, to the waiter, which ends there, and back; and once to the reaper, which begins.
+    assert switches_of(waiter.join) <= 6
