@@ -48,18 +48,18 @@ class Capacity(Ledger[C]):
 
     def _decide(self, now: float) -> Errands:
         """What the state of the pool calls for; reserves the slots to open. *(locked)*"""
-        waiting, in_use, growth = self._queue.length, self._in_use, self._growth
-        if self._closed:
-            return _NOTHING
-        short = self.minsize - len(self._slots)
-        if not waiting and short <= 0:
-            return _NOTHING
+        waiting, size, growth = self._queue.length, len(self._slots), self._growth
+        short = self.minsize - size
+        if self._closed or (not waiting and short <= 0):
+            return NOTHING
+        in_use = self._in_use
+        if size >= self.maxsize and (in_use or self._opening):
+            return NOTHING  # who waits is served by the next release, or by the opening's end
         growth.measure_use(self._use_seconds, self._acquires - in_use)
         wanted = growth.wanted(now, waiting, self._opening, in_use)
         if now >= growth.retry_at:
             wanted = max(wanted, min(short, growth.ramp - self._opening))
-        room = self.maxsize - len(self._slots)
-        slots = [self._reserve(now) for _ in range(min(wanted, room))]
+        slots = [self._reserve(now) for _ in range(min(wanted, self.maxsize - size))]
         if slots:
             growth.started(now)
         failed = []
@@ -104,7 +104,8 @@ class Capacity(Ledger[C]):
     def _waited(self, seconds: float) -> None:
         """*(locked)*"""
         self._wait_seconds += seconds
-        self._wait_seconds_max = max(self._wait_seconds_max, seconds)
+        if seconds > self._wait_seconds_max:
+            self._wait_seconds_max = seconds
 
     def _carry_out(self, errands: Errands) -> None:
         """Never switches."""
@@ -395,4 +396,4 @@ def condemn(slot: Slot, reason: Reason) -> None:
         slot.expires_at = -NEVER
 
 
-_NOTHING = Errands([], [], NEVER)
+NOTHING = Errands([], [], NEVER)

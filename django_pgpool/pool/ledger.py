@@ -92,7 +92,7 @@ class Ledger(Generic[C]):
     @property
     def _in_use(self) -> int:
         """*(locked)*"""
-        return self._idle_and_in_use()[1]
+        return len(self._slots) - len(self._idle) - self._opening - self._closing
 
     def _idle_and_in_use(self) -> tuple[int, int]:
         """How many slots are, at one and the same instant. *(locked)*"""

@@ -18,7 +18,7 @@ import django.utils.asyncio
 from greenlet import getcurrent
 
 from ..exceptions import PoolClosed, PoolExhausted
-from .capacity import Capacity, condemn
+from .capacity import NOTHING, Capacity, condemn
 from .driver import C, Driver
 from .events import Level, Observer, Reason
 from .messages import queue_full, timed_out
@@ -280,7 +280,8 @@ class Pool(Capacity[C]):
             if not self._join(waiter):
                 return None
             self._park(waiter, started + maxwait - self._clock(), maxwait)
-            self._leave(waiter, died=False)
+            if waiter.queued:
+                self._leave(waiter, died=False)
             if waiter.slot is not None:
                 return waiter.slot
         except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
@@ -314,7 +315,8 @@ class Pool(Capacity[C]):
                 errands = self._decide(now)
         if full:
             raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting or 0), 0.0)
-        self._carry_out(errands)
+        if errands is not NOTHING:
+            self._carry_out(errands)
         if self._idle:
             self._serve_from_idle()
         return True
