@@ -60,6 +60,7 @@ def test_a_query_before_the_fork(server, name, monkeypatch, tmp_path, held):
     eventually(lambda: not server.backends(name))
 
 
+@pytest.mark.long
 def test_a_statement_longer_than_the_graceful_timeout_is_cancelled(server, name, monkeypatch):
     """On a reload; a master that is stopped itself kills such workers outright."""
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--graceful-timeout 1")

@@ -117,6 +117,7 @@ def test_the_test_database_is_dropped_under_a_live_server(project, patch):
     assert project.test_databases() == {}
 
 
+@pytest.mark.long
 def test_reuse_db_keeps_the_test_database_and_uses_it_again(project):
     project("--reuse-db")
     kept = project.test_databases()

@@ -122,7 +122,7 @@ class Invariants:
             return
         lru = self.pool._idle[0]
         due = min(slot.expires_at for slot in self.pool._idle)
-        if len(self.pool._slots) > self.pool.minsize:
+        if len(self.pool._slots) - self.pool._closing > self.pool.minsize:
             due = min(due, lru.last_used + self.pool._cleanup)
         if due < float("inf"):
             assert self._the_reaper_will_look(due), "an idle connection that nobody will close"
