@@ -43,6 +43,10 @@ loadtest: $(VENV)/.installed-loadtests ## a day of load on a real site (ARGS="--
 bench: $(VENV)/.installed-loadtests ## measure acquire and release (BENCH_ARGS=--quick)
 	@exec $(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
+.PHONY: policies
+policies: $(VENV)/.installed-loadtests ## when to open and close, simulated (ARGS="--only day")
+	@exec $(BIN)/python -m loadtests.policies $(ARGS)
+
 .PHONY: check
 check: $(VENV)/.installed-dev ## formatting, lint and types
 	$(BIN)/ruff format --check .

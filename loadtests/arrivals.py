@@ -42,13 +42,13 @@ def arrivals(
     kinds, weights = list(mix), list(mix.values())
     begin = 0.0
     for phase in phases:
-        for offset in _poisson(phase, chance):
+        for offset in poisson(phase, chance):
             kind = chance.choices(kinds, weights)[0]
             yield Arrival(begin + offset, chance.choice(pages[kind]), kind, phase.name)
         begin += phase.seconds
 
 
-def _poisson(phase: Phase, chance: random.Random) -> Iterator[float]:
+def poisson(phase: Phase, chance: random.Random) -> Iterator[float]:
     """Thinning: arrivals at the highest rate, of which a share is kept as the rate is lower."""
     highest = max(phase.start, phase.end)
     if highest <= 0:

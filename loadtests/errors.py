@@ -6,6 +6,9 @@ from __future__ import annotations
 class LoadTestError(Exception):
     """Something that the user can put right: one clear line, shown without a traceback."""
 
+    code = 2
+    """The exit code."""
+
 
 class SiteFailed(LoadTestError):
     """The site under load did not start, or one of its workers died.

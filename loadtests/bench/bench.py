@@ -22,6 +22,8 @@ SERVER = {"timezone": "UTC"}
 class BenchFailed(LoadTestError):
     """A subject that must be measurable could not be measured."""
 
+    code = 1
+
 
 class Progress(Protocol):
     """Who is told how far the run is."""

@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ..command_line import run as run_command_line
 from ..errors import LoadTestError
 from ..interrupts import Interrupts
 from . import files
-from .bench import BenchFailed, run
+from .bench import run
 from .catalogue import SUBJECTS
 from .facts import machine
 from .progress import Bar
@@ -113,20 +114,5 @@ def _as_json(result: Result) -> str:
 
 
 def main() -> int:
-    """Run the command line; what the user can mend takes one line and exit code 2."""
-    try:
-        return app(sys.argv[1:], PROGRAM, standalone_mode=False) or 0
-    except typer.TyperException as error:
-        _complain(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help")
-    except BenchFailed as error:
-        _complain(str(error))
-        return 1
-    except LoadTestError as error:
-        _complain(str(error))
-    except typer.Abort:
-        return 130
-    return 2
-
-
-def _complain(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    """Run the command line."""
+    return run_command_line(app, PROGRAM, sys.argv[1:])

@@ -32,12 +32,13 @@ def markdown(result: Result) -> str:
     """The same as a document."""
     parts = ["# Micro-benchmark"]
     for section, rows in groupby(result.rows, lambda row: row.section):
-        parts += [f"## {section}", _as_markdown(_table(list(rows), box.MARKDOWN))]
+        parts += [f"## {section}", as_markdown(_table(list(rows), box.MARKDOWN))]
     parts.append("\n".join(f"- {about}: {text}" for about, text in _notes(result)))
     return "\n\n".join(parts) + "\n"
 
 
-def _as_markdown(table: Table) -> str:
+def as_markdown(table: Table) -> str:
+    """A table of style ``box.MARKDOWN``, as wide as it has to be."""
     out = StringIO()
     Console(file=out, width=WIDE, color_system=None).print(table)
     return out.getvalue().strip()
