@@ -112,7 +112,9 @@ def _simulated(traces: list[Trace], seeds: int, command: str) -> Result:
             print("interrupted: there is no result", file=sys.stderr)
             # What a shell reports of a program that a signal has ended.
             raise typer.Exit(128 + (interrupts.signum or 0)) from None
-    return Result(began, command, seeds, traces, rows, judge.worth(rows))
+    brief = {trace.name for trace in traces if trace.brief}
+    counted = [row for row in rows if row.trace not in brief] or rows
+    return Result(began, command, seeds, traces, rows, judge.worth(counted))
 
 
 def _as_json(result: Result) -> str:

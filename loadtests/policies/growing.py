@@ -28,15 +28,29 @@ class OneAtATime(Growth):
 class SlowStart(Growth):
     """One, two, four, eight at a time while there is somebody to serve; never predicts."""
 
+    first = 1
+
     def wanted(self, now: float, waiting: int, opening: int, in_use: int) -> int:
+        self.ramp = max(self.ramp, self.first)
         return max(0, min(waiting, self.ramp) - opening)
 
 
-class FromTwo(Growth):
-    """Slow start that begins with two."""
+class FromTwo(SlowStart):
+    """Two to begin with."""
 
-    def wanted(self, now: float, waiting: int, opening: int, in_use: int) -> int:
-        return max(0, min(waiting, max(self.ramp, 2)) - opening)
+    first = 2
+
+
+class FromFour(SlowStart):
+    """Four to begin with."""
+
+    first = 4
+
+
+class FromEight(SlowStart):
+    """Eight to begin with."""
+
+    first = 8
 
 
 class PredictedOnly(Growth):

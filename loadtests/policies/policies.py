@@ -101,14 +101,16 @@ FREE = Policy(
 )
 OWN = _real("the pool", "as it is: slow start, prediction and waiting added up; cleanup")
 SLOW = _real("slow start", "one, two, four, eight at a time", growing.SlowStart)
-TWO = _real("slow start from two", "two, four, eight at a time", growing.FromTwo)
+FOUR = _real("slow start from four", "four, eight at a time", growing.FromFour)
 
 OPENING = (
     FREE,
     _real("eager", "an opening for each waiter at once", growing.Eager),
     _real("one at a time", "the next opening when the last has ended", growing.OneAtATime),
     SLOW,
-    TWO,
+    _real("slow start from two", "two, four, eight at a time", growing.FromTwo),
+    FOUR,
+    _real("slow start from eight", "eight, sixteen at a time", growing.FromEight),
     OWN,
     _real("pool, not added up", "prediction without adding up waiting", growing.PredictedOnly),
     _real("pool, not predicted", "adding up waiting without prediction", growing.OwedOnly),
@@ -136,9 +138,9 @@ BOTH = (
     SLOW,
     _real("slow start, cleanup / 2", "both", growing.SlowStart, part=2),
     _real("slow start, sqrt", "with b + 3 sqrt b + 1", growing.SlowStart, shrinking.SquareRoot),
-    TWO,
-    _real("from two, cleanup / 2", "both", growing.FromTwo, part=2),
-    _real("from two, sqrt", "with b + 3 sqrt b + 1", growing.FromTwo, shrinking.SquareRoot),
+    FOUR,
+    _real("from four, cleanup / 2", "both", growing.FromFour, part=2),
+    _real("from four, sqrt", "with b + 3 sqrt b + 1", growing.FromFour, shrinking.SquareRoot),
 )
 SIDES = {"opening": OPENING, "closing": CLOSING, "both": BOTH}
 """What is compared with what. A policy of several sides is simulated once."""

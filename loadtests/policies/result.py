@@ -49,7 +49,8 @@ class Result:
             ("left", f"connections cleanup + {GRACE:g} s after the last request"),
             (
                 "held, wait, openings over all traces",
-                "geometric means of the ratios to exact LIFO; wait: the mean one",
+                "geometric means of the ratios to exact LIFO; wait: the mean one. Without the cold"
+                " traces, which are over so soon that only cleanup counts",
             ),
             (
                 "frontier",

@@ -34,6 +34,8 @@ class Trace:
     """By seed, in the order of time."""
     maxsize: int = MAXSIZE
     cleanup: float = CLEANUP
+    brief: bool = False
+    """It is over so soon that its connection-seconds only tell how long ``cleanup`` is."""
 
 
 def constant(seconds: float) -> Callable[[Random], float]:
@@ -53,7 +55,12 @@ def pareto(mean: float, shape: float, most: float) -> Callable[[Random], float]:
 
 
 def _synthetic(
-    name: str, description: str, phases: tuple[Phase, ...], use: Callable[[Random], float]
+    name: str,
+    description: str,
+    phases: tuple[Phase, ...],
+    use: Callable[[Random], float],
+    *,
+    brief: bool = False,
 ) -> Trace:
     """Poisson arrivals at the rates of ``phases``."""
 
@@ -65,7 +72,7 @@ def _synthetic(
                 yield Request(begin + offset, use(chance), phase.name)
             begin += phase.seconds
 
-    return Trace(name, description, lambda seed: list(requests(seed)))
+    return Trace(name, description, lambda seed: list(requests(seed)), brief=brief)
 
 
 def _flat(name: str, seconds: float, rate: float) -> Phase:
@@ -120,11 +127,13 @@ TRACES = (
         "20 requests within 1 ms to an empty pool; 20 ms in use",
         (_flat("cold growth", 0.001, 20_000),),
         constant(0.02),
+        brief=True,
     ),
     _synthetic(
         "cold spike",
         "200 requests within 1 ms to an empty pool; 20 ms in use",
         (_flat("cold spike", 0.001, 200_000),),
         constant(0.02),
+        brief=True,
     ),
 )

@@ -12,6 +12,8 @@ from loadtests.policies import judge
 from loadtests.policies.cli import main
 from loadtests.policies.growing import (
     Eager,
+    FromEight,
+    FromFour,
     FromTwo,
     OneAtATime,
     OwedOnly,
@@ -174,7 +176,9 @@ def test_a_request_that_is_never_served_ends_the_run():
         (Eager, [0] * 8),
         (OneAtATime, [0, 1, 2, 3, 4, 5, 6, 7]),
         (SlowStart, [0, 1, 1, 2, 2, 2, 2, 3]),
-        (FromTwo, [0, 0, 1, 1, 1, 2, 2, 2]),
+        (FromTwo, [0, 0, 1, 1, 1, 1, 2, 2]),
+        (FromFour, [0, 0, 0, 0, 1, 1, 1, 1]),
+        (FromEight, [0] * 8),
         (WithoutSlowStart, [0] * 8),
     ],
 )
