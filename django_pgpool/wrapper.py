@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
-from django.db.backends.base.base import RAN_DB_VERSION_CHECK
+from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
@@ -48,7 +48,8 @@ def _refuse_async() -> None:
     with ``_get_running_loop() is not None`` first."""
 
 
-_unguarded_close: Callable[[DatabaseWrapper], None] = inspect.unwrap(DatabaseWrapper.close)
+_connect, _close = BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close
+_unguarded_close: Callable[[DatabaseWrapper], None] = inspect.unwrap(_close)
 
 
 class PooledMixin(Base):
@@ -64,8 +65,11 @@ class PooledMixin(Base):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        below: Any = super()
         cls._takes_the_short_way = (
-            cls.get_new_connection is PooledMixin.get_new_connection
+            below.connect is _connect
+            and below.close is _close
+            and cls.get_new_connection is PooledMixin.get_new_connection
             and cls.set_autocommit is PooledMixin.set_autocommit
             and cls._set_autocommit is DatabaseWrapper._set_autocommit  # type: ignore[attr-defined]
             and cls.check_settings is DatabaseWrapper.check_settings
@@ -169,7 +173,11 @@ class PooledMixin(Base):
             _refuse_async()
         try:
             entry = registry.entry_for(self)
-            if entry is not None and self._takes_the_short_way:
+            if (
+                entry is not None
+                and self._takes_the_short_way
+                and BaseDatabaseWrapper.connect is _connect  # else it is being watched, by Sentry
+            ):
                 self._connect_shortly(entry)
             else:
                 super().connect()
@@ -242,9 +250,14 @@ class PooledMixin(Base):
     # ---- giving it back
 
     def close(self) -> None:
-        if _get_running_loop() is not None:
-            _refuse_async()
-        _unguarded_close(self)
+        if (
+            _get_running_loop() is None
+            and self._takes_the_short_way
+            and BaseDatabaseWrapper.close is _close
+        ):
+            _unguarded_close(self)
+        else:
+            super().close()
 
     def _close(self) -> None:
         if not self._release():

@@ -47,6 +47,23 @@ def failure(alias):
 # ---- silent hosts
 
 
+def test_hosts_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("PGHOST", "a,b")
+    monkeypatch.setenv("PGPORT", "1,2")
+    tried = []
+
+    def connect(params):
+        tried.append((params["host"], params["port"]))
+        if len(tried) == 1:
+            raise psycopg2.OperationalError("timeout expired: too long")
+        return "open"
+
+    monkeypatch.setattr(hosts, "get_wait_callback", lambda: "green")
+    monkeypatch.setattr(hosts, "with_addresses", lambda params: params)
+    assert hosts.first_to_open({}, connect, 1.0) == "open"
+    assert tried == [("a", "1"), ("b", "2")]
+
+
 def test_after_a_silent_host_the_next_one_is_tried(make_alias, hole, real):
     alias = make_alias(maxsize=1, connect_timeout=0.3, **listed((LOCALHOST, hole), real))
     with Elapsed() as elapsed:

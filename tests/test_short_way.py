@@ -5,10 +5,12 @@ import textwrap
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from django.db.backends.signals import connection_created
 
 from django_pgpool.base import DatabaseWrapper
+from django_pgpool.wrapper import PooledMixin
 
 DIFFERENT_BY_NATURE = {"close_at", "connection", "_hold", "settings_dict"}
 OBJECTS = {"client", "creation", "features", "introspection", "ops", "validation"}
@@ -134,3 +136,36 @@ def test_parameters_are_not_computed_for_a_reused_connection(alias, monkeypatch)
     alias.ask("SELECT 1")
     monkeypatch.setattr(DatabaseWrapper, "get_connection_params", None)
     assert alias.ask("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("method", ["connect", "close"])
+def test_who_patches_djangos_own_method_is_called(alias, monkeypatch, method):
+    """As Sentry does with connect()."""
+    alias.ask("SELECT 1")
+    seen = []
+    original = getattr(BaseDatabaseWrapper, method)
+
+    def watched(wrapper):
+        seen.append(method)
+        return original(wrapper)
+
+    monkeypatch.setattr(BaseDatabaseWrapper, method, watched)
+    assert alias.ask("SELECT 1") == 1
+    assert seen == [method]
+
+
+@pytest.mark.parametrize("method", ["connect", "close"])
+def test_a_class_below_the_mixin_keeps_its_own_ideas(make_alias, method):
+    seen = []
+
+    def own(wrapper):
+        seen.append(method)
+        return getattr(super(Below, wrapper), method)()
+
+    Below = type("Below", (PostgresWrapper,), {method: own})  # noqa: N806  it is a class
+    alias = make_alias(maxsize=1)
+    wrapper = type("Own", (PooledMixin, Below), {})({**alias.settings}, alias.name)
+    wrapper.ensure_connection()
+    wrapper.close()
+    assert seen == [method]
+    wrapper.close_pool()

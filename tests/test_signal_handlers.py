@@ -1,5 +1,6 @@
 """Exceptions out of nowhere: what a signal handler raises (an alarm, Celery's soft time limit,
-Ctrl-C, sys.exit()) strikes between any two bytecodes.
+Ctrl-C, sys.exit()) strikes between any two bytecodes. What is safe from it is the way of each
+request, acquire and release without waiting; and a pool must not be blocked for ever.
 
 Not among the tests of the pool: those watch each change of a slot's state, by Python code in which
 an exception can strike, too.
@@ -60,3 +61,18 @@ def test_acquire_and_release_lose_nothing() -> None:
         assert pool.snapshot().in_use == 0, "lost"
         gevent.sleep(0)
         assert pool.snapshot().closing == 0, "lost on its way out"
+
+
+def test_what_was_decided_before_the_exception_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def strike(*arguments: object) -> None:
+        monkeypatch.undo()
+        raise Alarm
+
+    runtime = GeventRuntime()
+    pool = Pool(FakeDriver(runtime), runtime=runtime)
+    monkeypatch.setattr(Pool, "_carry_out", strike)
+    with pytest.raises(Alarm):
+        pool.acquire()
+    slot = pool.acquire(10.0)
+    pool.release(slot, slot.lease)
+    assert pool.snapshot().idle == pool.snapshot().size

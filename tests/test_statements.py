@@ -30,6 +30,8 @@ def test_the_time_does_not_explode_with_the_number_of_comments(comment):
         "SET LOCAL search_path = a, b; SELECT 1",
         'SET CONSTRAINTS "a"."b" IMMEDIATE; ALTER TABLE "t" DROP CONSTRAINT "b"',
         "DECLARE c CURSOR FOR SELECT 1",
+        'SELECT "accounts_status"."id", "asset_limit" FROM "accounts_status"',
+        'SELECT "declared_value", "threshold" FROM "shipments"',
         "SELECT 1; -- done\n",
         "SELECT 1; /* done */",
         "/***/ SELECT 1",

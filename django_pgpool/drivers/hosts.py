@@ -30,6 +30,7 @@ CANNOT_CONNECT_NOW = (
     "the database system is not yet accepting connections",
     "the database system is not accepting connections",
 )
+_PLACE = ("hostaddr", "host", "port")
 _GOES_ON = (
     TIMEOUT,
     "Is the server running",  # libpq's hint wherever the network or the kernel says no
@@ -55,6 +56,8 @@ def first_to_open(params: Params, connect: Callable[[Params], C], seconds: float
         # libpq searches; what is in a service file only it knows.
         with bounded("opening a connection", seconds):
             return connect(with_addresses(params))
+    places = {name: _option(params, name) for name in _PLACE}
+    params = {**params, **{name: value for name, value in places.items() if value}}
     to_do = _hosts(params)
     failures: list[str] = []
     while True:
@@ -84,8 +87,7 @@ def _hosts(params: Params) -> list[Params]:
 
 def _split(params: Params) -> list[Params]:
     """One of each host or address. What libpq is going to refuse stays as it is."""
-    names = ("hostaddr", "host", "port")
-    columns = {name: str(params[name]).split(",") for name in names if params.get(name)}
+    columns = {name: str(params[name]).split(",") for name in _PLACE if params.get(name)}
     number = len(columns.get("hostaddr") or columns.get("host") or [""])
     if len(columns.get("port", ())) == 1:
         columns["port"] *= number

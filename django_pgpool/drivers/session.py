@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
-from weakref import ref
+from weakref import WeakSet
 
 from psycopg2 import Error, InterfaceError
 from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
@@ -54,7 +54,7 @@ class TrackedConnection(Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._named: list[ref[Any]] = []
+        self._named: WeakSet[Any] = WeakSet()
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         cursor = super().cursor(*args, **kwargs)
@@ -65,17 +65,15 @@ class TrackedConnection(Connection):
         if cursor.name is not None:
             # WITH HOLD it outlives everything but CLOSE, and its owner may close it much later.
             self.left_state = True
-            self._named.append(ref(cursor))
+            self._named.add(cursor)
         return cursor
 
     def close_named_cursors(self) -> None:
         """Those that are still open would send FETCH and CLOSE into the next holder's session."""
-        named, self._named = self._named, []
-        for reference in named:
-            cursor = reference()
-            if cursor is not None:
-                with suppress(Error):
-                    cursor.close()
+        for cursor in list(self._named):
+            with suppress(Error):
+                cursor.close()
+        self._named.clear()
 
     def reset(self) -> None:
         self.left_state = True  # RESET ALL: the time zone is no longer ours

@@ -32,12 +32,18 @@ _NAMES = (
     "advisory_lock",  # not advisory_xact_lock
     "pg_settings",    # an UPDATE of it is a SET
     "pg_temp",
-    "setseed", "set_limit", "dblink_connect", "replication_origin_session",
-    "query_to_xml", "ts_stat", "ts_rewrite",  # they execute a statement that is put together
+    "dblink_connect", "replication_origin_session",
+    "query_to_xml",   # it executes a statement that is put together
     'u&"',            # any of these names, disguised
 )
 # fmt: on
 _NAMES_IN_CONTEXT = {
+    # Not accounts_status, asset_limit: these are parts of ordinary names.
+    "setseed": r"\b setseed \b",
+    "set_limit": r"\b set_limit \b",
+    "ts_stat": r"\b ts_stat \b",  # these two execute a statement that is put together
+    "ts_rewrite": r"\b ts_rewrite \b",
+    "declare": r"\b declare \b .* \b hold \b",
     # For the transaction only, and not search_path: that may be pg_temp, as a parameter.
     "set_config": r"""
         set_config (?! \s* \( \s* '(?!search_path')[\w.]+'
@@ -49,7 +55,8 @@ _NAMES_IN_CONTEXT = {
     "temp": r"""(?<!") \b temp (?:orary)? \b | \b temp (?:orary)? \b (?!")""",
 }
 _IN_CONTEXT = {
-    name: re.compile(pattern, re.ASCII | re.VERBOSE) for name, pattern in _NAMES_IN_CONTEXT.items()
+    name: re.compile(pattern, re.ASCII | re.DOTALL | re.VERBOSE)
+    for name, pattern in _NAMES_IN_CONTEXT.items()
 }
 
 _BEFORE_A_STATEMENT = re.compile(
@@ -94,7 +101,6 @@ def _leaves_state(statements: str) -> bool:
     return (
         any(name in text for name in _NAMES)
         or any(name in text and pattern.search(text) for name, pattern in _IN_CONTEXT.items())
-        or ("declare" in text and "hold" in text)
         or any(map(_begins_badly, text.split(";")))
     )
 

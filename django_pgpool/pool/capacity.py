@@ -123,8 +123,19 @@ class Capacity(Ledger[C]):
             self._runtime.spawn(lambda: self._open(slot), lambda: self._opening_ended(slot))
         except RuntimeError as error:  # no thread to be had
             with self._lock:
+                slot.begun = True
                 self._connecting += 1
             self._opening_failed(slot, error)
+
+    def _catch_up(self) -> None:
+        """Begin with the openings that were decided on, by one who was interrupted before he could.
+        Those that begin just now anyway are not disturbed."""
+        with self._lock:
+            missed = [
+                slot for slot in self._slots if slot.state is State.OPENING and not slot.begun
+            ]
+        for slot in missed:
+            self._spawn_opening(slot)
 
     def _open(self, slot: Slot) -> None:
         """In a greenlet of its own: a caller's death never cancels an opening."""
@@ -149,16 +160,18 @@ class Capacity(Ledger[C]):
             self._opened(slot, started)
 
     def _elide(self, slot: Slot) -> bool:
-        """Drop an opening whose reason has gone before it began."""
+        """Begin with an opening, or drop it: its reason may have gone meanwhile."""
         with self._lock:
+            if slot.begun or slot not in self._slots:
+                return True  # by another opener; in a forked child, it was the parent's
+            slot.begun = True
             # Those who wait may have been served meanwhile, or are covered by earlier openers.
             needed = self._queue.length > self._connecting or len(self._slots) <= self.minsize
             if needed and not self._closed:
                 self._connecting += 1
                 return False
-            if slot in self._slots:  # else, in a forked child, it was the parent's
-                self._growth.elided()
-                self._forget_opening(slot)
+            self._growth.elided()
+            self._forget_opening(slot)
             return True
 
     def _opened(self, slot: Slot, started: float) -> None:
@@ -227,7 +240,7 @@ class Capacity(Ledger[C]):
     def _opening_ended(self, slot: Slot) -> None:
         """In the hub, after every opener: accounts for one that was killed before it began."""
         with self._lock:
-            if slot.state is not State.OPENING or slot not in self._slots:
+            if slot.begun or slot not in self._slots:
                 return
             self._forget_opening(slot)
             errands = self._decide(self._clock())
@@ -252,11 +265,11 @@ class Capacity(Ledger[C]):
     def _hand_over(self, slot: Slot, now: float) -> Waiter:
         """*(locked)*"""
         waiter = self._take_oldest(now)
-        waiter.slot = slot
         slot.state = IN_USE
         slot.lease = next_lease()
         slot.acquired_at = now
         self._acquires += 1
+        waiter.slot = slot  # at last: the waiter looks for it without the lock
         return waiter
 
     def _start_closing(self, slot: Slot) -> None:

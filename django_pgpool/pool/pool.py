@@ -135,9 +135,10 @@ class Pool(Capacity[C]):
         session is undone, and one that cannot be reused is closed. Raises RuntimeError where it was
         released before.
         """
+        ours = next_lease()
         if slot.lease != lease or slot.state is not IN_USE:
             raise self._not_held(slot)
-        slot.lease = lease = next_lease()  # from here on it is ours alone to give back
+        slot.lease = lease = ours  # from here on it is ours alone to give back
         try:
             reason = self._reset(slot.connection)
             now = self._clock()
@@ -276,18 +277,22 @@ class Pool(Capacity[C]):
     def _wait_in_line(self, started: float, maxwait: float) -> Slot | None:
         """Queue for a slot. None: an idle one has turned up, try again."""
         waiter = Waiter(self._runtime.parker(), started)
+        joined = False
         try:
             if not self._join(waiter):
                 return None
+            joined = True
             self._park(waiter, started + maxwait - self._clock(), maxwait)
-            if waiter.queued:
-                self._leave(waiter, died=False)
+            if waiter.slot is None and waiter.error is None:
+                self._leave(waiter, died=False)  # and if it is just being served, wait for that
             if waiter.slot is not None:
                 return waiter.slot
         except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
             self._leave(waiter, died=True)
             if waiter.slot is not None:  # granted while dying: pass it on
                 self._put_back(waiter.slot, waiter.slot.lease, self._clock(), unused=True)
+            if not joined:
+                self._catch_up()
             raise
         if waiter.error is not None:
             raise waiter.error

@@ -48,6 +48,7 @@ class Slot:
 
     __slots__ = (
         "acquired_at",
+        "begun",
         "connection",
         "created_at",
         "doom",
@@ -71,6 +72,8 @@ class Slot:
         """Number of the current acquire, and from the first moment of its release of that; never
         used twice. Giving back with an older one is refused, so a second release can never give
         away a connection that someone else holds by now."""
+        self.begun = False
+        """Whether its opener has begun."""
         self.doom: Reason | None = None
         """Set on a slot that must not be handed out again: it is evicted as soon as nobody uses
         it. Idle slots carry no doom, they are closed at once."""

@@ -19,7 +19,8 @@ from gevent.threadpool import ThreadPool
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool
 from django_pgpool.pool.growth import Growth
-from django_pgpool.pool.runtime import GeventRuntime, ThreadRuntime
+from django_pgpool.pool.runtime import GeventRuntime, ThreadParker, ThreadRuntime
+from django_pgpool.pool.slot import next_lease
 from pool.conftest import World, eventually
 
 SCRIPT = """
@@ -174,6 +175,55 @@ def test_a_release_that_does_not_see_the_queue_yet_is_not_missed(
 
     monkeypatch.setattr(Growth, "queue_changes", meanwhile)
     assert threads.start(pool.acquire)(10.0) is slot
+    pool.close()
+
+
+@pytest.mark.threads
+def test_a_waiter_whose_time_is_up_while_it_is_being_served_gets_its_slot(
+    threads: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = threads.build(maxsize=1, cleanup=None, expires=None)
+    slot = pool.acquire()
+    served, time_is_up = threading.Event(), threading.Event()
+    waited = Pool._waited
+
+    def park(parker: ThreadParker, seconds: float) -> float:
+        served.wait(10.0)
+        time_is_up.set()
+        return 0.0
+
+    def slowly(pool: Pool[Any], seconds: float) -> None:
+        served.set()
+        time_is_up.wait(10.0)
+        waited(pool, seconds)
+
+    monkeypatch.setattr(ThreadParker, "park", park)
+    monkeypatch.setattr(Pool, "_waited", slowly)
+    waiter = threads.start(pool.acquire)
+    threads.eventually(lambda: pool.snapshot().waiting == 1)
+    pool.release(slot, slot.lease)
+    assert waiter(10.0) is slot
+    monkeypatch.undo()
+    pool.release(slot, slot.lease)
+    pool.close()
+
+
+def test_of_two_threads_that_release_the_same_only_one_succeeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool: Pool[Any] = Pool(FakeDriver(ThreadRuntime()), runtime=ThreadRuntime())
+    slot = pool.acquire()
+    lease = slot.lease
+
+    def meanwhile() -> int:
+        monkeypatch.undo()
+        pool.release(slot, lease)
+        return next_lease()
+
+    monkeypatch.setattr("django_pgpool.pool.pool.next_lease", meanwhile)
+    with pytest.raises(RuntimeError, match="released before"):
+        pool.release(slot, lease)
+    assert pool.snapshot().idle == 1
     pool.close()
 
 
