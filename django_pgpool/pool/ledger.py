@@ -11,9 +11,10 @@ from typing import Generic
 from .driver import C, Driver
 from .events import Event, Level, Observer, Reason
 from .growth import Growth
+from .note import Note
 from .reaper import NEVER
 from .runtime import Runtime, allocate_lock
-from .slot import IN_USE, Note, Slot
+from .slot import IN_USE, Slot
 from .stats import Snapshot
 from .waiter import WaitQueue
 

@@ -5,37 +5,20 @@ What happens to slots behind it, and the invariants, are in ``capacity``.
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from random import Random
 from time import monotonic
-from weakref import ref
-
-import django.db
-import django.utils.asyncio
-from greenlet import getcurrent
 
 from ..exceptions import PoolClosed, PoolExhausted
 from .capacity import NOTHING, Capacity, condemn
 from .driver import C, Driver
 from .events import Level, Observer, Reason
 from .messages import queue_full, timed_out
+from .note import note_of_caller
 from .reaper import BLOCKED, NEVER
 from .runtime import Runtime, allocate_lock, current_runtime
-from .slot import IDLE, IN_USE, Note, Slot, next_lease
+from .slot import IDLE, IN_USE, Slot, next_lease
 from .waiter import Waiter
-
-_FRAMES = 16
-"""How much is remembered of where a holder comes from."""
-_NOT_TOLD = (
-    str(Path(__file__).parents[1]),
-    str(Path(django.db.__file__).parent),
-    django.utils.asyncio.__file__,
-)
-"""Files of this package, of Django's database layer and of its decorator ``async_unsafe``: every
-holder comes through them."""
 
 
 class Pool(Capacity[C]):
@@ -167,15 +150,8 @@ class Pool(Capacity[C]):
     def note_holder(self, slot: Slot) -> None:
         """Remember where the caller, who holds ``slot``, comes from; if it holds it for longer than
         ``held_warning`` an event tells. It is never taken away."""
-        frames = (
-            (frame, line)
-            for frame, line in traceback.walk_stack(sys._getframe(1))
-            if not frame.f_code.co_filename.startswith(_NOT_TOLD)
-        )
-        stack = traceback.StackSummary.extract(frames, limit=_FRAMES, lookup_lines=False)
-        stack.reverse()  # the most recent call last, as in every traceback
         warn_at = slot.acquired_at + self._held_warning
-        slot.note = Note(slot.lease, ref(getcurrent()), warn_at, stack)
+        slot.note = note_of_caller(slot.lease, warn_at)
         if warn_at < self._reaper.wakes_at:
             self._reaper.wake_at(warn_at)
 

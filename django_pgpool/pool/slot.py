@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from enum import Enum
-from traceback import StackSummary
-from typing import Any, NamedTuple
-from weakref import ref
+from typing import TYPE_CHECKING, Any
 
 from .events import Reason
+
+if TYPE_CHECKING:
+    from .note import Note
 
 
 class State(Enum):
@@ -31,16 +32,6 @@ IDLE, IN_USE = State.IDLE, State.IN_USE
 
 
 next_lease = itertools.count(1).__next__
-
-
-class Note(NamedTuple):
-    """Where the holder of a lease comes from, and when to tell that he has held it too long."""
-
-    lease: int
-    owner: ref[Any]
-    """The greenlet that holds it (of a plain thread: its main greenlet)."""
-    warn_at: float
-    stack: StackSummary
 
 
 class Slot:
