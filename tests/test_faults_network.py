@@ -98,6 +98,7 @@ def test_waiters_end_at_maxwait_while_all_connections_are_in_the_hole(make_alias
     assert alias.pool.snapshot().in_use == 0
 
 
+@pytest.mark.long
 def test_an_idle_connection_in_the_hole_costs_a_ping_and_is_replaced(make_alias, proxy):
     alias = make_alias(
         maxsize=1, maxwait=20, connect_timeout=0.3, CONN_HEALTH_CHECKS=True, **proxy.params

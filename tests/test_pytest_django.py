@@ -103,13 +103,19 @@ def project(tmp_path, server):
     project.drop_test_databases()
 
 
-@pytest.mark.parametrize("patch", [False, True], ids=["threads", "gevent"])
+WORLDS = pytest.mark.parametrize(
+    "patch",
+    [pytest.param(False, marks=pytest.mark.long, id="threads"), pytest.param(True, id="gevent")],
+)
+
+
+@WORLDS
 def test_the_test_database_is_made_used_and_dropped(project, patch):
     project(patch=patch)
     assert project.test_databases() == {}
 
 
-@pytest.mark.parametrize("patch", [False, True], ids=["threads", "gevent"])
+@WORLDS
 def test_the_test_database_is_dropped_under_a_live_server(project, patch):
     """Where only this test runs, the server is started before the database is made, and so stopped
     after it was dropped."""

@@ -54,6 +54,7 @@ def test_parallel_runs_clone_the_test_database_and_drop_the_clones(project):
     assert project.left == set()
 
 
+@pytest.mark.long
 def test_parallel_and_keepdb_together(project):
     for _ in range(2):
         project("--parallel", "2", "--keepdb")

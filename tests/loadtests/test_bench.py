@@ -271,6 +271,7 @@ def start(short_tmp):
     return start
 
 
+@pytest.mark.long
 def test_a_short_run(start, tmp_path, short_tmp):
     as_json, as_markdown = tmp_path / "bench.json", tmp_path / "bench.md"
     program = start(
@@ -294,6 +295,7 @@ def test_a_short_run(start, tmp_path, short_tmp):
     assert list(short_tmp.iterdir()) == []
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_every_process(start, short_tmp):
     program = start("--no-peers")
     for line in program.stderr:
