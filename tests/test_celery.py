@@ -1,7 +1,6 @@
 """Celery's prefork pool, real: its workers are forked after a query of the parent's."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
