@@ -31,7 +31,7 @@ chaos: $(VENV)/.installed-test ## faults, kills and outages: what was lost (ARGS
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
 .PHONY: django-tests
-django-tests: $(VENV)/.installed-test ## Django's own tests, with and without the pool (ARGS=--full)
+django-tests: $(VENV)/.installed-test ## Django's own tests, with and without the pool (ARGS=--quick)
 	@exec $(BIN)/python -m tests.django_suite $(ARGS)
 
 # exec: Ctrl-C reaches the program once, from the terminal, and make waits until it has cleaned up.

@@ -21,13 +21,13 @@ from .report import print_verdict
 from .servers import Servers, app_of
 from .source import tests_of
 
-DEFAULT = (
+QUICK = (
     *("backends", "transactions", "transaction_hooks", "select_for_update"),
     *("basic", "queries", "postgres_tests", "test_runner"),
 )
-"""What CI runs: minutes."""
-FULL = (
-    *DEFAULT,
+"""What CI runs: a minute or two."""
+ALL = (
+    *QUICK,
     *("db_utils", "bulk_create", "get_or_create", "delete_regress", "aggregation", "annotations"),
     *("expressions", "migrations", "schema", "introspection", "fixtures", "serializers"),
     *("multiple_database", "sessions_tests", "handlers", "requests_tests", "servers"),
@@ -41,11 +41,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command()
 def command(
     labels: Annotated[
-        list[str] | None, typer.Argument(help=f"Tests of Django. Default: {' '.join(DEFAULT)}.")
+        list[str] | None, typer.Argument(help=f"Tests of Django. Default: {' '.join(ALL)}.")
     ] = None,
-    full: Annotated[
-        bool, typer.Option("--full", help=f"Also {' '.join(FULL[len(DEFAULT) :])}.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help=f"Only {' '.join(QUICK)}.")] = False,
     without_contrib: Annotated[
         bool,
         typer.Option(
@@ -66,7 +64,7 @@ def command(
         console.width = 120  # nothing to fit into
     with Interrupts() as interrupts:
         try:
-            judge = _judge(labels or (FULL if full else DEFAULT), logs, console)
+            judge = _judge(labels or (QUICK if quick else ALL), logs, console)
         except KeyboardInterrupt:
             print("interrupted: there is no verdict", file=sys.stderr)
             raise typer.Exit(128 + (interrupts.signum or 0)) from None
