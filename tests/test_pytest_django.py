@@ -115,6 +115,7 @@ def test_the_test_database_is_made_used_and_dropped(project, patch):
     assert project.test_databases() == {}
 
 
+@pytest.mark.long
 @WORLDS
 def test_the_test_database_is_dropped_under_a_live_server(project, patch):
     """Where only this test runs, the server is started before the database is made, and so stopped

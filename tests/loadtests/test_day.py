@@ -67,6 +67,7 @@ def test_a_short_day(loadtests, short_tmp, tmp_path):
     assert_nothing_left(short_tmp)
 
 
+@pytest.mark.long
 def test_interrupted_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_path):
     process = loadtests("--yes", "--reports", str(tmp_path), url=server.url)
     wait_for_load(process)
