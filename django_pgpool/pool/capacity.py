@@ -4,7 +4,7 @@ Invariants, true whenever the lock is free:
 
 * ``len(_slots)`` is the size: it counts a slot from the decision to open until it is closed, and
   never exceeds ``maxsize`` (after a resize to less: does not grow until it is back below);
-* idle slots imply that nobody waits, or that a release is about to see to it;
+* idle slots imply that nobody waits, or that the last who joined the queue is about to see to it;
 * where somebody waits and there is room, an opening is in flight, or the reaper will look again;
 * a slot that is in use belongs to one caller, or to a waiter's record.
 

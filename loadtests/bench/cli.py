@@ -6,14 +6,12 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ..command_line import run as run_command_line
-from ..errors import LoadTestError
 from ..interrupts import Interrupts
 from . import files
 from .bench import run
@@ -46,12 +44,6 @@ Quick = Annotated[bool, typer.Option("--quick", help="Few and short rounds.")]
 NoPeers = Annotated[
     bool, typer.Option("--no-peers", help="Install nothing, leave other pools out.")
 ]
-AsJson = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
-]
-AsMarkdown = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")
-]
 
 
 @app.command()
@@ -59,8 +51,8 @@ def bench(
     rounds: Rounds = None,
     quick: Quick = False,
     no_peers: NoPeers = False,
-    json_file: AsJson = None,
-    markdown_file: AsMarkdown = None,
+    json_file: files.AsJson = None,
+    markdown_file: files.AsMarkdown = None,
 ) -> None:
     """What acquiring and releasing a connection costs: the pool alone, contended, and under Django
     beside stock Django and other pools; and what resetting the session adds to a statement.
@@ -69,12 +61,7 @@ def bench(
     written there). The other pools are installed with pip in environments of
     their own, which are removed at the end.
     """
-    if json_file is not None and json_file == markdown_file:
-        raise LoadTestError("--json and --markdown name the same file")
-    wanted = {json_file: _as_json, markdown_file: as_markdown}
-    outputs = {path: make for path, make in wanted.items() if path is not None}
-    for path in outputs:
-        files.check(path)
+    outputs = files.outputs(json_file, _as_json, markdown_file, as_markdown)
     count = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     result = _measured(count, QUICK_SECONDS if quick else SECONDS, peers=not no_peers)
     console = Console()

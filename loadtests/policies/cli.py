@@ -49,12 +49,6 @@ Recorded = Annotated[
 Maxsize = Annotated[int, typer.Option(min=1, help="Of every pool.")]
 Cleanup = Annotated[float, typer.Option(min=0.1, help="Of every pool, seconds.")]
 Seeds = Annotated[int, typer.Option(min=1, max=100, help="How often, each time with other chance.")]
-AsJson = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
-]
-AsMarkdown = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")
-]
 
 
 @app.command()
@@ -64,17 +58,12 @@ def policies(
     maxsize: Maxsize = MAXSIZE,
     cleanup: Cleanup = CLEANUP,
     seeds: Seeds = SEEDS,
-    json_file: AsJson = None,
-    markdown_file: AsMarkdown = None,
+    json_file: files.AsJson = None,
+    markdown_file: files.AsMarkdown = None,
 ) -> None:
     """When should a pool open a connection, and when close one? Simulates the pool's own code, with
     its policy and with others, on a virtual clock: waits against connection-seconds."""
-    if json_file is not None and json_file == markdown_file:
-        raise LoadTestError("--json and --markdown name the same file")
-    wanted = {json_file: _as_json, markdown_file: as_markdown}
-    outputs = {path: make for path, make in wanted.items() if path is not None}
-    for path in outputs:
-        files.check(path)
+    outputs = files.outputs(json_file, _as_json, markdown_file, as_markdown)
     if trace is None:
         traces = [replace(known, maxsize=maxsize, cleanup=cleanup) for known in _chosen(only)]
     elif only:
