@@ -1,4 +1,4 @@
-"""A whole run: every subject in a process of its own, round after round."""
+"""A whole run: section by section, every subject in a process of its own, round after round."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Protocol
 
 from ..database import connect
 from ..errors import LoadTestError
+from ..peers import Environments, NotInstalled
 from ..postgres import ThrowAwayPostgres
-from .catalogue import Subject
-from .peers import NotInstalled, environment
+from .catalogue.subject import Subject
+from .measures import Unavailable
+from .plan import Part
 from .process import Worker, WorkerFailed
 
 SERVER = {"timezone": "UTC"}
@@ -31,8 +33,19 @@ class Progress(Protocol):
     def tell(self, what: str) -> None:
         """What is being done now."""
 
-    def round(self, number: int, name: str) -> None:
-        """Round ``number`` of the subject ``name`` begins."""
+    def step(self, stage: str, name: str) -> None:
+        """``name``, a step of ``stage``, begins."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """The numbers of one section."""
+
+    part: Part
+    series: dict[str, list[float]] = field(default_factory=dict)
+    """One number per round, by ``Subject.series``."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Why a subject was not measured, by its name."""
 
 
 @dataclass(slots=True)
@@ -42,33 +55,20 @@ class Outcome:
     server: str
     """Version of PostgreSQL."""
     embedded: bool
-    series: dict[str, list[float]] = field(default_factory=dict)
-    """One number per round, by ``Subject.series``."""
-    missing: dict[str, str] = field(default_factory=dict)
-    """Why a peer was not measured, by its name."""
+    measured: list[Measured] = field(default_factory=list)
 
 
-def run(
-    subjects: Sequence[Subject], rounds: int, seconds: float, url: str | None, progress: Progress
-) -> Outcome:
-    """Measure ``subjects`` in turn, ``rounds`` times, each time for about ``seconds``, on the
-    server of ``url`` or on a throw-away one.
+def run(parts: Sequence[Part], url: str | None, progress: Progress) -> Outcome:
+    """Measure ``parts`` one after the other, on the server of ``url`` or on a throw-away one.
 
     Raises LoadTestError if the server cannot be used, BenchFailed if it is not a peer that fails.
     """
     with ExitStack() as stack:
         address = url or _embedded(stack, progress)
         outcome = Outcome(_version(address), embedded=url is None)
-        workers = {}
-        for subject in subjects:
-            with _forgiving(subject, outcome):
-                workers[subject.name] = _start(subject, address, stack, progress)
-        for number in range(rounds):
-            for subject in subjects:
-                if subject.name not in outcome.missing:
-                    progress.round(number, subject.name)
-                    with _forgiving(subject, outcome):
-                        _measure(subject, workers[subject.name], seconds, outcome)
+        environments = stack.enter_context(Environments())
+        for part in parts:
+            outcome.measured.append(_section(part, address, environments, progress))
         return outcome
 
 
@@ -85,27 +85,46 @@ def _version(url: str) -> str:
         connection.close()
 
 
-def _start(subject: Subject, url: str, stack: ExitStack, progress: Progress) -> Worker:
-    python: Path | None = None
-    if subject.peer:
-        progress.tell(f"installing {subject.name}")
-        python = stack.enter_context(environment(subject.requirements))
-    progress.tell(f"warming up: {subject.name}")
-    return stack.enter_context(Worker(subject.measure, subject.arguments(url), python))
+def _section(part: Part, url: str, environments: Environments, progress: Progress) -> Measured:
+    """The rounds of the subjects take turns: what slows the machine down strikes all alike."""
+    measured = Measured(part)
+    workers: dict[str, Worker] = {}
+    with ExitStack() as stack:
+        for subject in part.subjects:
+            with _forgiving(subject, measured):
+                python = _python(subject, environments, progress)
+                progress.tell(f"warming up: {subject.name}")
+                worker = Worker(subject.measure, subject.arguments(url), python)
+                workers[subject.name] = stack.enter_context(worker)
+        for number in range(part.effort.rounds):
+            stage = f"{part.section.name}: round {number + 1} of {part.effort.rounds}"
+            for subject in part.subjects:
+                if subject.name not in measured.missing:
+                    progress.step(stage, subject.name)
+                    with _forgiving(subject, measured):
+                        _measure(subject, workers[subject.name], measured)
+    return measured
 
 
-def _measure(subject: Subject, worker: Worker, seconds: float, outcome: Outcome) -> None:
-    numbers = worker.measure(seconds)
+def _python(subject: Subject, environments: Environments, progress: Progress) -> Path | None:
+    if not subject.peer:
+        return None
+    progress.tell(f"installing {subject.name}")
+    return environments.python(subject.requirements)
+
+
+def _measure(subject: Subject, worker: Worker, measured: Measured) -> None:
+    numbers = worker.measure(measured.part.effort.seconds)
     for metric in subject.metrics:
-        outcome.series.setdefault(subject.series(metric), []).append(numbers[metric.key])
+        measured.series.setdefault(subject.series(metric), []).append(numbers[metric.key])
 
 
 @contextmanager
-def _forgiving(subject: Subject, outcome: Outcome) -> Iterator[None]:
-    """A peer that fails is left out; nothing else may fail."""
+def _forgiving(subject: Subject, measured: Measured) -> Iterator[None]:
+    """A peer that fails is left out, as is what cannot be measured here; nothing else may fail."""
     try:
         yield
-    except NotInstalled as error:
+    except (NotInstalled, Unavailable) as error:
         reason = str(error)
     except WorkerFailed as error:
         if not subject.peer:
@@ -113,6 +132,6 @@ def _forgiving(subject: Subject, outcome: Outcome) -> Iterator[None]:
         reason = f"failed: {error.kind}"
     else:
         return
-    outcome.missing[subject.name] = reason
+    measured.missing[subject.name] = reason
     for metric in subject.metrics:
-        outcome.series.pop(subject.series(metric), None)
+        measured.series.pop(subject.series(metric), None)

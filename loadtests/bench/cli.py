@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -14,19 +15,16 @@ from rich.console import Console
 from ..command_line import run as run_command_line
 from ..interrupts import Interrupts
 from . import files
-from .bench import run
-from .catalogue import SUBJECTS
+from .bench import Measured, run
 from .facts import machine
+from .plan import NAMES, Part, plan
 from .progress import Bar
-from .result import Result
-from .rows import rows as rows_of
+from .result import Found, Result
+from .rows import rows
 from .tables import markdown as as_markdown
 from .tables import show
 
 PROGRAM = "python -m loadtests.bench"
-ROUNDS, SECONDS = 15, 0.5
-QUICK_ROUNDS, QUICK_SECONDS = 5, 0.2
-"""Rounds, and the seconds each subject gets in one."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -36,13 +34,21 @@ Rounds = Annotated[
     typer.Option(
         min=1,
         max=1000,
-        help=f"Rounds; {ROUNDS}, or {QUICK_ROUNDS} if quick.",
+        help="Rounds of every section, instead of its own number.",
         show_default=False,
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Few and short rounds.")]
 NoPeers = Annotated[
     bool, typer.Option("--no-peers", help="Install nothing, leave other pools out.")
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SECTION",
+        help=f"Measure this one; may be repeated. There are: {NAMES}.",
+        show_default=False,
+    ),
 ]
 
 
@@ -51,6 +57,7 @@ def bench(
     rounds: Rounds = None,
     quick: Quick = False,
     no_peers: NoPeers = False,
+    only: Only = None,
     json_file: files.AsJson = None,
     markdown_file: files.AsMarkdown = None,
 ) -> None:
@@ -62,8 +69,8 @@ def bench(
     their own, which are removed at the end.
     """
     outputs = files.outputs(json_file, _as_json, markdown_file, as_markdown)
-    count = rounds or (QUICK_ROUNDS if quick else ROUNDS)
-    result = _measured(count, QUICK_SECONDS if quick else SECONDS, peers=not no_peers)
+    parts = plan(only or (), quick=quick, rounds=rounds, peers=not no_peers)
+    result = _measured(parts, _command(only or (), quick, rounds, no_peers))
     console = Console()
     if not console.is_terminal:
         console.width = 140  # nothing to fit into
@@ -72,28 +79,33 @@ def bench(
         files.write(path, make(result))
 
 
-def _measured(rounds: int, seconds: float, *, peers: bool) -> Result:
-    subjects = [subject for subject in SUBJECTS if peers or not subject.peer]
+def _measured(parts: Sequence[Part], command: str) -> Result:
     began, about = datetime.now(UTC), machine()
     url = os.environ.get("DATABASE_URL") or None
     with Interrupts() as interrupts:
         try:
-            with Bar(rounds, len(subjects)) as bar:
-                outcome = run(subjects, rounds, seconds, url, bar)
+            with Bar(sum(part.steps for part in parts)) as bar:
+                outcome = run(parts, url, bar)
         except KeyboardInterrupt:
             print("interrupted: there is no result", file=sys.stderr)
             # What a shell reports of a program that a signal has ended.
             raise typer.Exit(128 + (interrupts.signum or 0)) from None
-    found = rows_of(subjects, outcome.series, outcome.missing)
-    command = f"{PROGRAM} {' '.join(_options(rounds, seconds, peers=peers))}"
-    return Result(began, command, rounds, seconds, about, outcome, found)
+    return Result(began, command, about, outcome, [_found(m) for m in outcome.measured])
 
 
-def _options(rounds: int, seconds: float, *, peers: bool) -> list[str]:
-    """Those that repeat the run; without files, which are local."""
-    options = ["--quick"] if seconds == QUICK_SECONDS else []
-    options += ["--rounds", str(rounds)]
-    return options if peers else [*options, "--no-peers"]
+def _found(measured: Measured) -> Found:
+    part = measured.part
+    found = rows(part.section, part.subjects, measured.series, measured.missing)
+    return Found(part.section, part.effort, found)
+
+
+def _command(only: Sequence[str], quick: bool, rounds: int | None, no_peers: bool) -> str:
+    """What repeats the run; without files, which are local."""
+    options = ["--quick"] if quick else []
+    options += ["--rounds", str(rounds)] if rounds else []
+    options += ["--no-peers"] if no_peers else []
+    options += [word for name in only for word in ("--only", name)]
+    return " ".join([PROGRAM, *options])
 
 
 def _as_json(result: Result) -> str:

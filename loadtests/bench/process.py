@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Self
 
+from .measures import Unavailable
 from .worker import ERROR
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,7 +41,7 @@ class Worker:
         self._environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
     def __enter__(self) -> Self:
-        """Raises WorkerFailed."""
+        """Raises WorkerFailed, Unavailable."""
         self._log = tempfile.TemporaryFile("w+", errors="replace")
         self._process = subprocess.Popen(
             [self._python, "-m", "loadtests.bench.worker"],
@@ -86,6 +87,8 @@ class Worker:
         if not line:
             raise self._ended()
         answer: dict[str, Any] = json.loads(line)
+        if answer.get(ERROR) == Unavailable.__name__:
+            raise Unavailable(answer["message"])
         if ERROR in answer:
             raise WorkerFailed(answer[ERROR], answer["message"])
         return answer

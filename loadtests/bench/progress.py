@@ -9,9 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Bar:
-    """For the length of a ``with`` block; ``steps`` rounds of subjects in all."""
+    """For the length of a ``with`` block; ``steps`` in all."""
 
-    def __init__(self, rounds: int, subjects: int) -> None:
+    def __init__(self, steps: int) -> None:
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -22,9 +22,8 @@ class Bar:
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._rounds, self._subjects = rounds, subjects
-        self._round = -1
-        self._task = self._progress.add_task("starting", total=rounds * subjects)
+        self._stage = ""
+        self._task = self._progress.add_task("starting", total=steps)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -38,12 +37,12 @@ class Bar:
         self._progress.update(self._task, description=what)
         self._line(what)
 
-    def round(self, number: int, name: str) -> None:
-        """Round ``number`` of the subject ``name`` begins."""
-        if number != self._round:
-            self._round = number
-            self._line(f"round {number + 1} of {self._rounds}")
-        self._progress.update(self._task, description=name, advance=1)
+    def step(self, stage: str, name: str) -> None:
+        """``name``, a step of ``stage``, begins."""
+        if stage != self._stage:
+            self._stage = stage
+            self._line(stage)
+        self._progress.update(self._task, description=f"{stage}, {name}", advance=1)
 
     def _line(self, text: str) -> None:
         if self._progress.disable:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from .catalogue import Metric, Subject
+from .catalogue.subject import Metric, Section, Subject, Target
 
 Series = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Verdict:
     """What was aimed at, and whether it was met."""
 
     text: str
@@ -33,28 +33,33 @@ class Row:
     least: float | None = None
     most: float | None = None
     ratio: float | None = None
-    """Median of the ratios to ``ratio_to`` in the same round."""
+    """Median of the ratios to ``ratio_to`` in the same round; None without rounds of that."""
     ratio_to: str | None = None
-    targets: tuple[Target, ...] = ()
+    targets: tuple[Verdict, ...] = ()
     missing: str | None = None
     """Why it was not measured."""
 
 
-def rows(subjects: Sequence[Subject], series: Series, missing: Mapping[str, str]) -> list[Row]:
+def rows(
+    section: Section, subjects: Sequence[Subject], series: Series, missing: Mapping[str, str]
+) -> list[Row]:
     """One row per metric, in the order of ``subjects``."""
     return [
-        _row(subject, metric, series, missing.get(subject.name))
+        _row(section, subject, metric, series, missing.get(subject.name))
         for subject in subjects
         for metric in subject.metrics
     ]
 
 
-def _row(subject: Subject, metric: Metric, series: Series, missing: str | None) -> Row:
-    about = (subject.section, subject.name, metric.label, metric.unit, subject.settings)
+def _row(
+    section: Section, subject: Subject, metric: Metric, series: Series, missing: str | None
+) -> Row:
+    about = (section.name, subject.name, metric.label, metric.unit, subject.about)
     if missing is not None:
         return Row(*about, missing=missing)
     numbers = series[subject.series(metric)]
-    ratio = None if metric.base is None else ratio_of(numbers, series[metric.base])
+    base = None if metric.base is None else series.get(metric.base)
+    ratio = None if base is None else ratio_of(numbers, base)
     return Row(
         *about,
         rounds=tuple(numbers),
@@ -63,7 +68,7 @@ def _row(subject: Subject, metric: Metric, series: Series, missing: str | None) 
         most=max(numbers),
         ratio=ratio,
         ratio_to=metric.base,
-        targets=tuple(_targets(metric, median(numbers), ratio)),
+        targets=tuple(_verdicts(section, metric, median(numbers), ratio)),
     )
 
 
@@ -72,8 +77,19 @@ def ratio_of(numbers: Sequence[float], base: Sequence[float]) -> float:
     return median(number / other for number, other in zip(numbers, base, strict=True))
 
 
-def _targets(metric: Metric, middle: float, ratio: float | None) -> Iterator[Target]:
-    if metric.at_most is not None:
-        yield Target(f"<= {metric.at_most:g} {metric.unit}", middle <= metric.at_most)
-    if metric.ratio_at_most is not None and ratio is not None:
-        yield Target(f"<= {metric.ratio_at_most:g}x floor", ratio <= metric.ratio_at_most)
+def _verdicts(
+    section: Section, metric: Metric, middle: float, ratio: float | None
+) -> Iterator[Verdict]:
+    for target in metric.targets:
+        number = ratio if target.ratio else middle
+        unit = f"x {section.ratio_to}" if target.ratio else f" {metric.unit}"
+        if number is not None:
+            yield Verdict(f"{_sign(target)} {target.bound:g}{unit}", _met(target, number))
+
+
+def _sign(target: Target) -> str:
+    return ">=" if target.at_least else "<="
+
+
+def _met(target: Target, number: float) -> bool:
+    return number >= target.bound if target.at_least else number <= target.bound

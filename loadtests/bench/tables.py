@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from io import StringIO
-from itertools import groupby
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .result import Result
+from .result import Found, Result
 from .rows import Row
 
-HEAD = ("what", "median", "least - most", "ratio", "target")
 WIDE = 10_000
 
 
 def show(console: Console, result: Result) -> None:
     """A table per section, how each subject was set up, and where it was measured."""
     console.print()
-    for section, rows in groupby(result.rows, lambda row: row.section):
-        console.print(section, style="bold", markup=False, highlight=False)
-        console.print(_table(list(rows), box.SIMPLE_HEAD), highlight=False)
+    for table in result.tables:
+        console.print(table.section.title, style="bold", markup=False, highlight=False)
+        console.print(_table(table, box.SIMPLE_HEAD), highlight=False)
     notes = Table.grid(padding=(0, 2))
     for about, text in _notes(result):
         notes.add_row(f"{about}:", text)
@@ -31,8 +29,8 @@ def show(console: Console, result: Result) -> None:
 def markdown(result: Result) -> str:
     """The same as a document."""
     parts = ["# Micro-benchmark"]
-    for section, rows in groupby(result.rows, lambda row: row.section):
-        parts += [f"## {section}", as_markdown(_table(list(rows), box.MARKDOWN))]
+    for table in result.tables:
+        parts += [f"## {table.section.title}", as_markdown(_table(table, box.MARKDOWN))]
     parts.append("\n".join(f"- {about}: {text}" for about, text in _notes(result)))
     return "\n\n".join(parts) + "\n"
 
@@ -44,12 +42,13 @@ def as_markdown(table: Table) -> str:
     return out.getvalue().strip()
 
 
-def _table(rows: list[Row], style: box.Box) -> Table:
+def _table(found: Found, style: box.Box) -> Table:
     table = Table(box=style, pad_edge=style is box.MARKDOWN)
-    for name in HEAD:
-        right = name in HEAD[1:4]
+    numbers = ("median", "least - most", f"x {found.section.ratio_to}")
+    for name in ("what", *numbers, "target"):
+        right = name in numbers
         table.add_column(name, justify="right" if right else "left", no_wrap=right)
-    for row in rows:
+    for row in found.rows:
         table.add_row(*_cells(row))
     return table
 
@@ -74,10 +73,7 @@ def digits(number: float) -> str:
 
 
 def _notes(result: Result) -> list[tuple[str, str]]:
-    """What the ratios are to, how the subjects were set up, once each, and about the run."""
+    """How the subjects were set up, once each, and about the run."""
     settings = dict.fromkeys((row.subject, row.settings) for row in result.rows)
-    bases = (
-        "to the floor in the same process; under Django to django_pgpool,"
-        " with a statement to reset=never; of the same round"
-    )
-    return [("ratio", bases), *settings, *result.about()]
+    ratios = "medians of the ratios to what was measured in the same round"
+    return [("ratios", ratios), *settings, *result.about()]

@@ -95,7 +95,7 @@ def _simulated(traces: list[Trace], seeds: int, command: str) -> Result:
     began = datetime.now(UTC)
     with Interrupts() as interrupts:
         try:
-            with Bar(seeds, judge.count(traces)) as bar:
+            with Bar(seeds * judge.count(traces)) as bar:
                 rows = judge.run(traces, seeds, bar)
         except KeyboardInterrupt:
             print("interrupted: there is no result", file=sys.stderr)

@@ -24,8 +24,8 @@ _WORSE, _WORSE_MS = 1.05, 0.5
 class Progress(Protocol):
     """Who is told how far the run is."""
 
-    def round(self, number: int, name: str) -> None:
-        """The runs ``name`` with seed number ``number`` begin."""
+    def step(self, stage: str, name: str) -> None:
+        """``name``, a step of ``stage``, begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,9 @@ def run(traces: Sequence[Trace], seeds: int, progress: Progress) -> list[Row]:
     """Simulate everything."""
     outcomes = {run: Outcome() for run in _runs(traces)}
     for seed in range(seeds):
+        stage = f"round {seed + 1} of {seeds}"
         for (trace, connect, policy), outcome in outcomes.items():
-            progress.round(seed, f"{trace.name}, {connect.name}: {policy.name}")
+            progress.step(stage, f"{trace.name}, {connect.name}: {policy.name}")
             outcome.add(simulate(trace, policy.build, connect, seed))
     return [
         row

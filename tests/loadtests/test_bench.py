@@ -17,28 +17,39 @@ import psutil
 import pytest
 
 from django_pgpool.drivers.session import RESET, leaves_state
-from loadtests.bench import bench, peers
-from loadtests.bench.catalogue import OWN, SUBJECTS, Metric, Subject
+from loadtests import peers
+from loadtests.bench import bench
+from loadtests.bench.catalogue import SECTIONS
+from loadtests.bench.catalogue.subject import Effort, Metric, Section, Subject, Target
 from loadtests.bench.cli import main
 from loadtests.bench.measures.contended import crowd, variation
 from loadtests.bench.measures.django_statement import STATEMENTS
 from loadtests.bench.measures.loops import Loop
+from loadtests.bench.plan import Part, plan
 from loadtests.bench.process import Worker, WorkerFailed
 from loadtests.bench.rows import ratio_of, rows
 from loadtests.bench.tables import digits
+from loadtests.engines import OWN
 
 ROOT = Path(__file__).parents[2]
 HOURGLASS = Subject(
     name="hourglass",
-    section="time",
     measure="alone",
     metrics=(
         Metric("floor", "floor"),
-        Metric("pair", "pair", base="hourglass.floor", at_most=5, ratio_at_most=2),
+        Metric("pair", "pair", base="hourglass.floor", targets=(Target(5), Target(2, ratio=True))),
     ),
-    settings="as it comes",
+    about="as it comes",
 )
-PEER = Subject("peer", "time", "alone", HOURGLASS.metrics[:1], "its own", requirements=("peer",))
+PEER = Subject("peer", "alone", HOURGLASS.metrics[:1], "its own", requirements=("peer",))
+
+
+def section(*subjects):
+    return Section("time", "Time", "the floor", subjects)
+
+
+def part(*subjects, rounds=1):
+    return Part(section(*subjects), subjects, Effort(rounds, 0.01))
 
 
 # ---- arithmetic
@@ -50,18 +61,18 @@ def test_a_ratio_is_taken_within_each_round():
 
 def test_a_row_has_median_spread_ratio_and_targets():
     series = {"hourglass.floor": [1.0, 4.0, 2.0], "hourglass.pair": [3.0, 9.0, 5.0]}
-    floor, pair = rows([HOURGLASS], series, {})
+    floor, pair = rows(section(), [HOURGLASS], series, {})
     assert (floor.median, floor.ratio, floor.targets) == (2, None, ())
     assert (pair.median, pair.least, pair.most, pair.rounds) == (5, 3, 9, (3, 9, 5))
     assert pair.ratio == 2.5
     assert [(target.text, target.met) for target in pair.targets] == [
         ("<= 5 us", True),
-        ("<= 2x floor", False),
+        ("<= 2x the floor", False),
     ]
 
 
 def test_what_was_not_measured_has_a_row_that_says_why():
-    (row,) = rows([PEER], {}, {"peer": "no network"})
+    (row,) = rows(section(), [PEER], {}, {"peer": "no network"})
     assert (row.median, row.missing) == (None, "no network")
 
 
@@ -74,10 +85,11 @@ def test_digits(number, text):
 
 
 def test_every_ratio_is_to_a_series_that_is_there_without_peers():
-    own = [subject for subject in SUBJECTS if not subject.peer]
-    there = {subject.series(metric) for subject in own for metric in subject.metrics}
-    bases = {metric.base for subject in SUBJECTS for metric in subject.metrics}
-    assert bases - {None} <= there
+    for found in SECTIONS:
+        own = [subject for subject in found.subjects if not subject.peer]
+        there = {subject.series(metric) for subject in own for metric in subject.metrics}
+        bases = {metric.base for subject in found.subjects for metric in subject.metrics}
+        assert bases - {None} <= there
 
 
 # ---- measuring
@@ -139,7 +151,7 @@ def test_a_worker_measures_and_its_death_is_noticed():
     [("never", STATEMENTS["dirty"]), ("auto", RESET), ("always", RESET)],
 )
 def test_a_session_is_reset_as_the_row_says(mode, last, server):
-    (subject,) = (subject for subject in SUBJECTS if subject.name == f"reset={mode}")
+    (subject,) = (s for found in SECTIONS for s in found.subjects if s.name == f"reset={mode}")
     params = {**server.params, "application_name": subject.name}
     arguments = subject.arguments(f"postgresql:///?{urlencode(params, quote_via=quote)}")
     assert arguments["database"]["OPTIONS"]["reset"] == mode
@@ -183,7 +195,7 @@ class Silence:
     def tell(self, what):
         pass
 
-    def round(self, number, name):
+    def step(self, stage, name):
         pass
 
 
@@ -199,10 +211,10 @@ def test_a_peer_that_cannot_be_installed_is_left_out(monkeypatch, without_server
         raise peers.NotInstalled("pip: no network")
         yield
 
-    monkeypatch.setattr(bench, "environment", environment)
-    outcome = bench.run([HOURGLASS, PEER], 2, 0.01, without_server, Silence())
-    assert outcome.missing == {"peer": "pip: no network"}
-    assert {name: len(numbers) for name, numbers in outcome.series.items()} == {
+    monkeypatch.setattr(peers, "environment", environment)
+    (found,) = bench.run([part(HOURGLASS, PEER, rounds=2)], without_server, Silence()).measured
+    assert found.missing == {"peer": "pip: no network"}
+    assert {name: len(numbers) for name, numbers in found.series.items()} == {
         "hourglass.floor": 2,
         "hourglass.pair": 2,
     }
@@ -213,16 +225,16 @@ def test_a_peer_that_fails_is_left_out(monkeypatch, without_server):
     def environment(requirements):
         yield Path(sys.executable)
 
-    broken = Subject("peer", "time", "none", PEER.metrics, "its own", requirements=("peer",))
-    monkeypatch.setattr(bench, "environment", environment)
-    outcome = bench.run([broken], 1, 0.01, without_server, Silence())
-    assert (outcome.missing, outcome.series) == ({"peer": "failed: ValueError"}, {})
+    broken = Subject("peer", "none", PEER.metrics, "its own", requirements=("peer",))
+    monkeypatch.setattr(peers, "environment", environment)
+    (found,) = bench.run([part(broken)], without_server, Silence()).measured
+    assert (found.missing, found.series) == ({"peer": "failed: ValueError"}, {})
 
 
 def test_nothing_else_may_fail(without_server):
-    broken = Subject("own", "time", "none", (), "")
+    broken = Subject("own", "none", (), "")
     with pytest.raises(bench.BenchFailed, match="own could not be measured"):
-        bench.run([broken], 1, 0.01, without_server, Silence())
+        bench.run([part(broken)], without_server, Silence())
 
 
 # ---- the command line
@@ -230,6 +242,7 @@ def test_nothing_else_may_fail(without_server):
 BAD = {
     "no rounds": (["--rounds", "0"], None, "--rounds"),
     "not a number": (["--rounds", "many"], None, "--rounds"),
+    "no such section": (["--only", "alone", "--only", "sand"], None, "only alone, contended"),
     "no such option": (["--quik"], None, "--quik"),
     "no such place": (["--json", "/dev/null/x.json"], None, "/dev/null/x.json"),
     "a directory": (["--markdown", "/"], None, "not a file"),
@@ -281,8 +294,8 @@ def test_a_short_run(start, tmp_path, short_tmp):
     assert program.returncode == 0, err
     data = json.loads(as_json.read_text())
     found = {row["label"]: row for row in data["rows"]}
-    wanted = {m.label: s for s in SUBJECTS for m in s.metrics if not s.peer}
-    assert list(found) == list(wanted)
+    wanted = [m.label for p in plan(quick=True, peers=False) for s in p.subjects for m in s.metrics]
+    assert list(found) == wanted
     assert all(len(row["rounds"]) == 1 for row in found.values())
     assert found[OWN]["ratio"] == 1
     assert found["Django, CONN_MAX_AGE=0"]["ratio"] > 1

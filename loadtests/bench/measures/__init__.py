@@ -16,6 +16,11 @@ Round = Callable[[float], dict[str, float]]
 NAMES = ("alone", "contended", "django_pair", "django_statement")
 
 
+class Unavailable(Exception):
+    """What the measure needs is not on this machine; the message says what, and how to get it. It
+    is printed in place of the numbers."""
+
+
 def prepare(name: str, **arguments: Any) -> Round:
     """Set up the measure ``name``; it is warm when this returns."""
     if name not in NAMES:

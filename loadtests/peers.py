@@ -1,4 +1,4 @@
-"""Environments of their own for the peers, removed at the end."""
+"""Environments of their own for the engines and pools we compare with, removed at the end."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Self
 
-from ..throwaway import ThrowAwayDirectory
+from .throwaway import ThrowAwayDirectory
 
 SHARED = ("Django", "gevent", "greenlet", "psycogreen", "psycopg2-binary")
 """What a peer uses in the version that is installed here, if it uses it."""
@@ -37,6 +38,32 @@ def environment(requirements: tuple[str, ...]) -> Iterator[Path]:
         yield python
     finally:
         directory.remove()  # and ends what still runs there
+
+
+class Environments:
+    """Those of a run, for the length of a ``with`` block: one for each set of requirements."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._found: dict[tuple[str, ...], Path | NotInstalled] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def python(self, requirements: tuple[str, ...]) -> Path:
+        """That of the environment with ``requirements``. Raises NotInstalled, each time."""
+        if requirements not in self._found:
+            try:
+                self._found[requirements] = self._stack.enter_context(environment(requirements))
+            except NotInstalled as error:
+                self._found[requirements] = error
+        found = self._found[requirements]
+        if isinstance(found, NotInstalled):
+            raise found
+        return found
 
 
 def pinned(requirements: tuple[str, ...]) -> list[str]:
