@@ -9,6 +9,8 @@ from typing import Any
 from .postgres import django_database
 
 OWN = "django_pgpool"
+MAXSIZE = 20
+"""Connections of each engine that has a limit."""
 STOCK = "django.db.backends.postgresql"
 
 
@@ -40,15 +42,15 @@ class Engine:
 PGPOOL = Engine(
     OWN,
     OWN,
-    "CONN_MAX_AGE=0, maxsize=20, else default options; psycopg2, made green by the engine",
+    f"CONN_MAX_AGE=0, maxsize={MAXSIZE}, else default options; psycopg2, made green by the engine",
     {"CONN_MAX_AGE": 0},
-    {"maxsize": 20},
+    {"maxsize": MAXSIZE},
     green=False,
 )
 PERSISTENT = Engine(
     "Django, CONN_MAX_AGE=None",
     STOCK,
-    "persistent: the pair ends with close_if_unusable_or_obsolete(), as request_finished does;"
+    "persistent: ends with close_if_unusable_or_obsolete(), as request_finished does;"
     " psycopg2 + psycogreen",
     {"CONN_MAX_AGE": None},
     end="close_if_unusable_or_obsolete",
@@ -61,7 +63,7 @@ UNPOOLED = Engine(
 )
 
 _GEVENTPOOL = "django_db_geventpool.backends.postgresql_psycopg"
-_GEVENTPOOL_OPTIONS = {"MAX_CONNS": 20, "REUSE_CONNS": 10, "pool": False}
+_GEVENTPOOL_OPTIONS = {"MAX_CONNS": MAXSIZE, "REUSE_CONNS": 10, "pool": False}
 _GEVENTPOOL_ABOUT = "CONN_MAX_AGE=0, MAX_CONNS=20, REUSE_CONNS=10, pool=False, as in its README"
 GEVENTPOOL2 = Engine(
     "django-db-geventpool, psycopg2",
@@ -81,4 +83,61 @@ GEVENTPOOL3 = Engine(
     requirements=("django-db-geventpool", "psycopg[binary]"),
 )
 
-ENGINES = (PGPOOL, PERSISTENT, UNPOOLED, GEVENTPOOL2, GEVENTPOOL3)
+NATIVE = Engine(
+    "Django's native pool, psycopg 3",
+    STOCK,
+    f"CONN_MAX_AGE=0, pool: min_size 0, max_size {MAXSIZE}, timeout 30; psycopg[binary,pool]",
+    {"CONN_MAX_AGE": 0},
+    {"pool": {"min_size": 0, "max_size": MAXSIZE, "timeout": 30}},
+    green=False,
+    requirements=("psycopg[binary,pool]",),
+)
+
+_SQLALCHEMY = "dj_db_conn_pool.backends.postgresql"
+_SQLALCHEMY_OPTIONS = {"POOL_SIZE": MAXSIZE, "MAX_OVERFLOW": 0}
+_SQLALCHEMY_ABOUT = (
+    f"django-db-connection-pool, CONN_MAX_AGE=0, POOL_SIZE={MAXSIZE}, MAX_OVERFLOW=0"
+)
+_SQLALCHEMY_NEEDS = ("django-db-connection-pool[psycopg2]", "psycopg2-binary", "psycogreen")
+SQLALCHEMY = Engine(
+    "SQLAlchemy's pool",
+    _SQLALCHEMY,
+    f"{_SQLALCHEMY_ABOUT}, pre-ping as it is by default; psycopg2 + psycogreen",
+    {"CONN_MAX_AGE": 0, "POOL_OPTIONS": _SQLALCHEMY_OPTIONS},
+    requirements=_SQLALCHEMY_NEEDS,
+)
+SQLALCHEMY_BLIND = Engine(
+    "SQLAlchemy's pool, PRE_PING=False",
+    _SQLALCHEMY,
+    f"{_SQLALCHEMY_ABOUT}, PRE_PING=False; psycopg2 + psycogreen",
+    {"CONN_MAX_AGE": 0, "POOL_OPTIONS": {**_SQLALCHEMY_OPTIONS, "PRE_PING": False}},
+    requirements=_SQLALCHEMY_NEEDS,
+)
+
+FREE = Engine(
+    "free pool",
+    "loadtests.free_pool.short",
+    f"a list of at most {MAXSIZE} connections, fair hand-over, no checks, connect() as short as can"
+    " be: the reference, not for use; psycopg2 + psycogreen",
+    {"CONN_MAX_AGE": 0},
+    {"maxsize": MAXSIZE},
+)
+FREE_ON_DJANGOS_WAY = Engine(
+    "free pool, Django's connect()",
+    "loadtests.free_pool",
+    "the free pool under Django's own connect() and close()",
+    {"CONN_MAX_AGE": 0},
+    {"maxsize": MAXSIZE},
+)
+
+ENGINES = (
+    PGPOOL,
+    PERSISTENT,
+    UNPOOLED,
+    GEVENTPOOL2,
+    GEVENTPOOL3,
+    NATIVE,
+    SQLALCHEMY,
+    SQLALCHEMY_BLIND,
+)
+"""What a site can choose from: all but the free pool."""

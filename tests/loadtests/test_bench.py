@@ -303,7 +303,7 @@ def test_a_short_run(start, tmp_path, short_tmp):
     assert {"Python", "Django", "PostgreSQL"} <= set(data["versions"])
     for text in (out, as_markdown.read_text()):
         assert all(label in text for label in wanted)
-        assert "<= 1.5 us: " in text
+        assert "<= 4 us: " in text
         assert str(short_tmp) not in text
     assert list(short_tmp.iterdir()) == []
 

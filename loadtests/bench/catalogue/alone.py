@@ -19,7 +19,7 @@ SECTION = Section(
                     "pair",
                     f"{OWN}: acquire + release",
                     base="alone.floor",
-                    targets=(Target(1.5), Target(10, ratio=True)),
+                    targets=(Target(1.0),),
                 ),
             ),
             "default options",

@@ -15,7 +15,13 @@ SECTION = Section(
             "contended",
             (
                 Metric("floor", "floor: the gevent.sleep(0) alone", "us CPU"),
-                Metric("cpu", f"{OWN}: one operation, sleep included", "us CPU", "contended.floor"),
+                Metric(
+                    "cpu",
+                    f"{OWN}: one operation, sleep included",
+                    "us CPU",
+                    "contended.floor",
+                    (Target(5),),
+                ),
                 Metric("spread", f"{OWN}: operations per greenlet", "CV", targets=(Target(0.02),)),
             ),
             "default options; CPU: process_time; CV: coefficient of variation",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from ...engines import ENGINES, OWN, Engine
-from .subject import Metric, Section, Subject, under_django
+from ...engines import ENGINES, FREE, FREE_ON_DJANGOS_WAY, OWN, PGPOOL, Engine
+from .subject import Metric, Section, Subject, Target, under_django
 
 
 def _pair(engine: Engine) -> Subject:
-    return under_django(engine, "django_pair", (Metric("pair", engine.name, base=f"{OWN}.pair"),))
+    targets = (Target(4),) if engine is PGPOOL else ()
+    metric = Metric("pair", engine.name, base=f"{OWN}.pair", targets=targets)
+    return under_django(engine, "django_pair", (metric,))
 
 
 SECTION = Section(
     "pair",
     "Django: ensure_connection() + close(), one greenlet, PostgreSQL",
     OWN,
-    tuple(_pair(engine) for engine in ENGINES),
+    tuple(_pair(engine) for engine in (*ENGINES, FREE, FREE_ON_DJANGOS_WAY)),
 )

@@ -1,0 +1,1 @@
+"""The free pool on the shortest way from Django to it."""
