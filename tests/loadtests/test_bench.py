@@ -40,8 +40,16 @@ HOURGLASS = Subject(
         Metric("pair", "pair", base="hourglass.floor", targets=(Target(5), Target(2, ratio=True))),
     ),
     about="as it comes",
+    parameters={"pool": OWN},
 )
-PEER = Subject("peer", "alone", HOURGLASS.metrics[:1], "its own", requirements=("peer",))
+PEER = Subject(
+    "peer",
+    "alone",
+    HOURGLASS.metrics[:1],
+    "its own",
+    requirements=("peer",),
+    parameters={"pool": OWN},
+)
 
 
 def section(*subjects):
@@ -136,7 +144,7 @@ def test_one_statement_makes_a_reset_necessary_and_the_other_does_not():
 
 
 def test_a_worker_measures_and_its_death_is_noticed():
-    with Worker("alone", {}) as worker:
+    with Worker("alone", {"pool": OWN}) as worker:
         process = psutil.Process(worker._process.pid)
         numbers = worker.measure(0.02)
         assert 0 < numbers["floor"] < numbers["pair"]

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from ...engines import OWN
+from .pools import FREE, FREE_ABOUT, PEERS
 from .subject import Metric, Section, Subject, Target
+
+BASE = "alone.floor"
+
+
+def _pair(name: str, *targets: Target) -> Metric:
+    return Metric("pair", f"{name}: acquire + release", base=BASE, targets=targets)
+
 
 SECTION = Section(
     "alone",
@@ -15,14 +23,12 @@ SECTION = Section(
             "alone",
             (
                 Metric("floor", "floor: two monotonic(), deque pop and append"),
-                Metric(
-                    "pair",
-                    f"{OWN}: acquire + release",
-                    base="alone.floor",
-                    targets=(Target(1.0),),
-                ),
+                _pair(OWN, Target(1.0)),
             ),
             "default options",
+            parameters={"pool": OWN},
         ),
+        Subject(FREE, "alone", (_pair(FREE),), FREE_ABOUT, parameters={"pool": "free"}),
+        *(peer.subject("alone", _pair(peer.name)) for peer in PEERS),
     ),
 )

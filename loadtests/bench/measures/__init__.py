@@ -13,7 +13,15 @@ from typing import Any
 Round = Callable[[float], dict[str, float]]
 """Takes the seconds to spend, about; returns a number per metric."""
 
-NAMES = ("alone", "contended", "django_pair", "django_statement")
+NAMES = (
+    "alone",
+    "contended",
+    "crowds",
+    "django_pair",
+    "django_statement",
+    "idle",
+    "memory",
+)
 
 
 class Unavailable(Exception):

@@ -6,23 +6,18 @@ from collections import deque
 from time import monotonic
 
 from . import Round
-from .fake import full_pool
 from .loops import Loop
+from .pools import SIZE, full
 
 
-def prepare() -> Round:
+def prepare(pool: str) -> Round:
     """Metrics: ``floor`` and ``pair``, microseconds."""
-    pool = full_pool()
     free = deque([object()])
     floor = Loop(
         "monotonic(); connection = pop(); monotonic(); append(connection)",
         {"monotonic": monotonic, "pop": free.pop, "append": free.append},
     )
-    pair = Loop(
-        "slot = acquire(); release(slot, slot.lease)",
-        {"acquire": pool.acquire, "release": pool.release},
-    )
-    loops = {"floor": floor, "pair": pair}
+    loops = {"floor": floor, "pair": full(pool, SIZE).pair}
     for loop in loops.values():
         loop.warm_up()
 

@@ -9,22 +9,16 @@ from time import process_time
 import gevent
 
 from . import Round
-from .fake import full_pool
+from .pools import SIZE, full
 
 GREENLETS = 200
 Operation = Callable[[], object]
 
 
-def prepare() -> Round:
+def prepare(pool: str) -> Round:
     """Metrics: ``floor`` and ``cpu``, microseconds of CPU; ``spread``, that of the operations per
     greenlet."""
-    pool = full_pool()
-
-    def operation() -> None:
-        slot = pool.acquire()
-        gevent.sleep(0)
-        pool.release(slot, slot.lease)
-
+    operation = turn(pool, SIZE)
     crowd(operation, 0.05)
 
     def measure(seconds: float) -> dict[str, float]:
@@ -33,6 +27,18 @@ def prepare() -> Round:
         return {"floor": floor, "cpu": cpu, "spread": spread}
 
     return measure
+
+
+def turn(pool: str, size: int) -> Operation:
+    """Acquire from ``pool`` with ``size`` connections, wait for one turn of the loop, release."""
+    acquire, release, _ = full(pool, size)
+
+    def operation() -> None:
+        connection = acquire()
+        gevent.sleep(0)
+        release(connection)
+
+    return operation
 
 
 def crowd(operation: Operation, seconds: float, greenlets: int = GREENLETS) -> tuple[float, float]:
@@ -46,13 +52,15 @@ def crowd(operation: Operation, seconds: float, greenlets: int = GREENLETS) -> t
             operation()
             counts[number] += 1
 
-    began = process_time()
     workers = [gevent.spawn(work, number) for number in range(greenlets)]
+    gevent.sleep(0)  # by now all of them have begun
+    before, began = counts.copy(), process_time()
     gevent.sleep(seconds)
+    used = process_time() - began
+    done = [now - then for now, then in zip(counts, before, strict=True)]
     running = False
     gevent.joinall(workers, raise_error=True)
-    used = process_time() - began
-    return used / sum(counts) * 1e6, variation(counts)
+    return used / sum(done) * 1e6, variation(done)
 
 
 def variation(counts: list[int]) -> float:

@@ -1,4 +1,4 @@
-"""The pool on connections that do nothing."""
+"""django_pgpool on connections that do nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django_pgpool.pool import Pool
-
-SIZE = 20
 
 
 class FakeDriver:
@@ -36,7 +34,7 @@ class FakeDriver:
         return False
 
 
-def full_pool(size: int = SIZE) -> Pool[Any]:
+def full_pool(size: int) -> Pool[Any]:
     """A pool with default settings that has opened all of its ``size`` connections."""
     pool: Pool[Any] = Pool(FakeDriver(), maxsize=size)
     for slot in [pool.acquire() for _ in range(size)]:
