@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,11 +61,11 @@ class Worker:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._process.terminate()
+        self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             self._process.wait()
         for file in (self._process.stdin, self._process.stdout, self._log):
             assert file is not None
@@ -92,6 +93,11 @@ class Worker:
         if ERROR in answer:
             raise WorkerFailed(answer[ERROR], answer["message"])
         return answer
+
+    def _signal(self, signum: int) -> None:
+        """To the process and to those that it has started."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signum)
 
     def _ended(self) -> WorkerFailed:
         code = self._process.wait()
