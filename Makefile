@@ -40,7 +40,7 @@ loadtest: $(VENV)/.installed-loadtests ## a day of load on a real site (ARGS="--
 	@exec $(BIN)/python -m loadtests $(SCENARIO) $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.installed-loadtests ## measure acquire and release (BENCH_ARGS=--quick)
+bench: $(VENV)/.installed-loadtests ## the pool beside others, measured (BENCH_ARGS=--quick)
 	@exec $(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 .PHONY: policies

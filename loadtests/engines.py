@@ -3,7 +3,7 @@ says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .postgres import django_database
@@ -34,9 +34,9 @@ class Engine:
     requirements: tuple[str, ...] = ()
     """What is installed for it in an environment of its own; nothing: it runs in this one."""
 
-    def database(self, url: str) -> dict[str, Any]:
-        """The DATABASES entry, for the server of ``url``."""
-        return {**django_database(url, self.engine, **self.options), **self.settings}
+    def database(self, url: str, **options: Any) -> dict[str, Any]:
+        """The DATABASES entry, for the server of ``url``, with further OPTIONS."""
+        return {**django_database(url, self.engine, **self.options, **options), **self.settings}
 
 
 PGPOOL = Engine(
@@ -83,6 +83,13 @@ GEVENTPOOL3 = Engine(
     requirements=("django-db-geventpool", "psycopg[binary]"),
 )
 
+GEVENTPOOL_REUSING = replace(
+    GEVENTPOOL2,
+    name=f"django-db-geventpool, REUSE_CONNS={MAXSIZE}",
+    about=f"CONN_MAX_AGE=0, MAX_CONNS={MAXSIZE}, REUSE_CONNS as many, its default, pool=False;"
+    " psycopg2 + psycogreen",
+    options={**_GEVENTPOOL_OPTIONS, "REUSE_CONNS": MAXSIZE},
+)
 NATIVE = Engine(
     "Django's native pool, psycopg 3",
     STOCK,
@@ -91,6 +98,12 @@ NATIVE = Engine(
     {"pool": {"min_size": 0, "max_size": MAXSIZE, "timeout": 30}},
     green=False,
     requirements=("psycopg[binary,pool]",),
+)
+NATIVE_FULL = replace(
+    NATIVE,
+    name=f"Django's native pool, min_size={MAXSIZE}",
+    about=f"as {NATIVE.name}, but it fills itself once it is used, and never shrinks",
+    options={"pool": {**NATIVE.options["pool"], "min_size": MAXSIZE}},
 )
 
 _SQLALCHEMY = "dj_db_conn_pool.backends.postgresql"
@@ -135,8 +148,10 @@ ENGINES = (
     PERSISTENT,
     UNPOOLED,
     GEVENTPOOL2,
+    GEVENTPOOL_REUSING,
     GEVENTPOOL3,
     NATIVE,
+    NATIVE_FULL,
     SQLALCHEMY,
     SQLALCHEMY_BLIND,
 )

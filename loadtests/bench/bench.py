@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,12 @@ from .catalogue.subject import Subject
 from .measures import Unavailable
 from .plan import Part
 from .process import Worker, WorkerFailed
+from .watch import Watch
 
-SERVER = {"timezone": "UTC"}
-"""Django's documentation asks for it: no SET TIME ZONE for each new connection."""
+SERVER: dict[str, str | int | float | bool] = {
+    "timezone": "UTC",  # Django's documentation asks for it: no SET TIME ZONE for each connection
+    "max_connections": 500,  # 200 of one subject, beside the others
+}
 
 
 class BenchFailed(LoadTestError):
@@ -88,33 +92,42 @@ def _version(url: str) -> str:
 def _section(part: Part, url: str, environments: Environments, progress: Progress) -> Measured:
     """The rounds of the subjects take turns: what slows the machine down strikes all alike."""
     measured = Measured(part)
-    workers: dict[str, Worker] = {}
+    workers: dict[str, tuple[Worker, Watch | None]] = {}
     with ExitStack() as stack:
         for subject in part.subjects:
             with _forgiving(subject, measured):
                 python = _python(subject, environments, progress)
                 progress.tell(f"warming up: {subject.name}")
-                worker = Worker(subject.measure, subject.arguments(url), python)
-                workers[subject.name] = stack.enter_context(worker)
+                application = f"pgpool_bench_{secrets.token_hex(4)}" if subject.watched else ""
+                worker = Worker(subject.measure, subject.arguments(url, application), python)
+                watch = Watch(url, application) if subject.watched else None
+                workers[subject.name] = stack.enter_context(worker), watch
         for number in range(part.effort.rounds):
             stage = f"{part.section.name}: round {number + 1} of {part.effort.rounds}"
             for subject in part.subjects:
                 if subject.name not in measured.missing:
                     progress.step(stage, subject.name)
                     with _forgiving(subject, measured):
-                        _measure(subject, workers[subject.name], measured)
+                        _measure(subject, *workers[subject.name], measured)
     return measured
 
 
 def _python(subject: Subject, environments: Environments, progress: Progress) -> Path | None:
     if not subject.peer:
         return None
-    progress.tell(f"installing {subject.name}")
+    progress.tell(f"environment of {subject.name}")
     return environments.python(subject.requirements)
 
 
-def _measure(subject: Subject, worker: Worker, measured: Measured) -> None:
-    numbers = worker.measure(measured.part.effort.seconds)
+def _measure(subject: Subject, worker: Worker, watch: Watch | None, measured: Measured) -> None:
+    seconds = measured.part.effort.seconds
+    if watch is None:
+        numbers = worker.measure(seconds)
+    else:
+        with watch:
+            numbers = worker.measure(seconds, watch.sample)
+            seen = watch.numbers(numbers.get("needed"), numbers.get("left_at", 0.0))
+        numbers.update(seen)
     for metric in subject.metrics:
         measured.series.setdefault(subject.series(metric), []).append(numbers[metric.key])
 

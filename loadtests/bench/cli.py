@@ -38,7 +38,7 @@ Rounds = Annotated[
         show_default=False,
     ),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Few and short rounds.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Few and short rounds; no day.")]
 NoPeers = Annotated[
     bool, typer.Option("--no-peers", help="Install nothing, leave other pools out.")
 ]
@@ -61,12 +61,16 @@ def bench(
     json_file: files.AsJson = None,
     markdown_file: files.AsMarkdown = None,
 ) -> None:
-    """What acquiring and releasing a connection costs: the pool alone, contended, and under Django
-    beside stock Django and other pools; and what resetting the session adds to a statement.
+    """What the pool costs and what it does, beside stock Django, other pools and a free pool, which
+    costs nothing: acquire and release, alone and contended; a connection under Django; resetting
+    the session; ORM reads by many greenlets; a crowd at an empty pool; a day of load.
 
-    Runs on a PostgreSQL of its own, or on the server of DATABASE_URL if that is set (nothing is
-    written there). The other pools are installed with pip in environments of
-    their own, which are removed at the end.
+    Each subject runs in a process of its own; the rounds of a section take turns, and ratios are
+    taken within a round. Targets that were missed are printed like those that were met.
+
+    Runs on a PostgreSQL of its own, or on the server of DATABASE_URL if that is set: nothing is
+    written there, but it needs room for some 200 connections. The other pools are installed with
+    pip in environments of their own, which are removed at the end.
     """
     outputs = files.outputs(json_file, _as_json, markdown_file, as_markdown)
     parts = plan(only or (), quick=quick, rounds=rounds, peers=not no_peers)

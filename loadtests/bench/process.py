@@ -9,16 +9,21 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 from .measures import Unavailable
+from .watch import INTERVAL
 from .worker import ERROR
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 60.0
 """Seconds that an answer may take longer than it was asked to."""
 STOP = 2.0
+
+Meanwhile = Callable[[], None]
 
 
 class WorkerFailed(Exception):
@@ -71,19 +76,28 @@ class Worker:
             assert file is not None
             file.close()
 
-    def measure(self, seconds: float) -> dict[str, float]:
-        """One round of about ``seconds``: a number per metric. Raises WorkerFailed."""
-        return self._ask({"seconds": seconds}, seconds)
+    def measure(self, seconds: float, meanwhile: Meanwhile | None = None) -> dict[str, float]:
+        """One round of about ``seconds``: a number per metric. ``meanwhile`` is called every
+        INTERVAL seconds. Raises WorkerFailed."""
+        return self._ask({"seconds": seconds}, seconds, meanwhile)
 
-    def _ask(self, order: dict[str, Any], seconds: float = 0.0) -> dict[str, Any]:
+    def _ask(
+        self, order: dict[str, Any], seconds: float = 0.0, meanwhile: Meanwhile | None = None
+    ) -> dict[str, Any]:
         assert self._process.stdin and self._process.stdout
         try:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._ended() from None
-        if not select.select([self._process.stdout], [], [], PATIENCE + seconds)[0]:
-            raise WorkerFailed(f"no answer for {PATIENCE:.0f} s", "")
+        patience = PATIENCE + seconds
+        deadline = monotonic() + patience
+        interval = INTERVAL if meanwhile else patience  # else nothing disturbs the measuring
+        while not select.select([self._process.stdout], [], [], interval)[0]:
+            if monotonic() > deadline:
+                raise WorkerFailed(f"no answer for {PATIENCE:.0f} s", "")
+            if meanwhile:
+                meanwhile()
         line = self._process.stdout.readline()
         if not line:
             raise self._ended()

@@ -43,11 +43,14 @@ class Row:
 def rows(
     section: Section, subjects: Sequence[Subject], series: Series, missing: Mapping[str, str]
 ) -> list[Row]:
-    """One row per metric, in the order of ``subjects``."""
+    """One row per metric and subject; those of the same metric together."""
+    keys = dict.fromkeys(metric.key for subject in subjects for metric in subject.metrics)
     return [
         _row(section, subject, metric, series, missing.get(subject.name))
+        for key in keys
         for subject in subjects
         for metric in subject.metrics
+        if metric.key == key
     ]
 
 
@@ -84,7 +87,7 @@ def _verdicts(
         number = ratio if target.ratio else middle
         unit = f"x {section.ratio_to}" if target.ratio else f" {metric.unit}"
         if number is not None:
-            yield Verdict(f"{_sign(target)} {target.bound:g}{unit}", _met(target, number))
+            yield Verdict(f"{_sign(target)} {target.bound:g}{unit}".strip(), _met(target, number))
 
 
 def _sign(target: Target) -> str:

@@ -58,11 +58,15 @@ def _cells(row: Row) -> tuple[str, ...]:
         return (row.label, "-", "-", "-", f"not measured: {row.missing}")
     return (
         row.label,
-        f"{digits(row.median)} {row.unit}",
-        f"{digits(row.least)} - {digits(row.most)}",
+        f"{_number(row.median, row)} {row.unit}".strip(),
+        f"{_number(row.least, row)} - {_number(row.most, row)}",
         "" if row.ratio is None else f"{digits(row.ratio)}x",
         "; ".join(f"{target.text}: {'met' if target.met else 'MISSED'}" for target in row.targets),
     )
+
+
+def _number(number: float, row: Row) -> str:
+    return digits(number) if row.unit else f"{number:.4g}"  # without a unit: a count
 
 
 def digits(number: float) -> str:

@@ -35,7 +35,7 @@ class DatabaseWrapper(DjangosWrapper):
         """A connection that is ready for use."""
         connection = super().get_new_connection(self.get_connection_params())
         connection.autocommit = True
-        self._configure_connection(connection)
+        self._configure_connection(connection)  # type: ignore[attr-defined]  # stubs lack it
         return connection
 
     def _close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import alone, contended, memory, pairs, resets, scale
+from . import alone, cold, contended, day, memory, orm, pairs, resets, scale
 
 SECTIONS = (
     alone.SECTION,
@@ -13,5 +13,9 @@ SECTIONS = (
     memory.SECTION,
     pairs.SECTION,
     resets.SECTION,
+    orm.SECTION,
+    cold.SPIKE,
+    cold.GROWTH,
+    day.SECTION,
 )
 """In the order of the result."""

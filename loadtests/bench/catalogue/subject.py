@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...engines import Engine
+from ...engines import OWN, Engine
 
 MICROSECONDS = "us"
 
@@ -47,17 +47,21 @@ class Subject:
     """Of a peer: what is installed for it, in an environment of its own."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the measure."""
+    watched: bool = False
+    """Its connections are watched at the server, and ended after each round."""
 
     @property
     def peer(self) -> bool:
         return bool(self.requirements)
 
-    def arguments(self, url: str) -> dict[str, Any]:
-        """Those of the measure, on the server of ``url``."""
+    def arguments(self, url: str, application: str = "") -> dict[str, Any]:
+        """Those of the measure, on the server of ``url``. ``application``: what its connections
+        call themselves."""
         engine = self.engine
         if engine is None:
             return self.parameters
-        database = engine.database(url)
+        options = {"application_name": application} if application else {}
+        database = engine.database(url, **options)
         how = {"database": database, "end": engine.end, "green": engine.green}
         return {**how, **self.parameters}
 
@@ -67,12 +71,21 @@ class Subject:
 
 
 def under_django(
-    engine: Engine, measure: str, metrics: tuple[Metric, ...], **parameters: Any
+    engine: Engine,
+    measure: str,
+    metrics: tuple[Metric, ...],
+    *,
+    watched: bool = False,
+    **parameters: Any,
 ) -> Subject:
     """The subject that measures ``engine``."""
-    return Subject(
-        engine.name, measure, metrics, engine.about, engine, engine.requirements, parameters
-    )
+    needs = engine.requirements
+    return Subject(engine.name, measure, metrics, engine.about, engine, needs, parameters, watched)
+
+
+def aims(engine: Engine, *targets: Target) -> tuple[Target, ...]:
+    """``targets`` where ``engine`` is django_pgpool: nobody else has any."""
+    return targets if engine.name == OWN else ()
 
 
 @dataclass(frozen=True, slots=True)

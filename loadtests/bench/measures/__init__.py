@@ -15,12 +15,15 @@ Round = Callable[[float], dict[str, float]]
 
 NAMES = (
     "alone",
+    "cold",
     "contended",
     "crowds",
+    "day",
     "django_pair",
     "django_statement",
     "idle",
     "memory",
+    "orm_read",
 )
 
 

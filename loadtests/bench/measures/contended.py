@@ -66,4 +66,4 @@ def crowd(operation: Operation, seconds: float, greenlets: int = GREENLETS) -> t
 def variation(counts: list[int]) -> float:
     """Coefficient of variation: 0 where all are equal."""
     mean = fmean(counts)
-    return pstdev(counts, mean) / mean
+    return pstdev(counts, mean) / mean if mean else 0.0
