@@ -98,9 +98,9 @@ def _section(part: Part, url: str, environments: Environments, progress: Progres
             with _forgiving(subject, measured):
                 python = _python(subject, environments, progress)
                 progress.tell(f"warming up: {subject.name}")
-                application = f"pgpool_bench_{secrets.token_hex(4)}" if subject.watched else ""
+                application = f"pgpool_bench_{secrets.token_hex(4)}" if subject.cleared else ""
                 worker = Worker(subject.measure, subject.arguments(url, application), python)
-                watch = Watch(url, application) if subject.watched else None
+                watch = Watch(url, application) if subject.cleared else None
                 workers[subject.name] = stack.enter_context(worker), watch
         for number in range(part.effort.rounds):
             stage = f"{part.section.name}: round {number + 1} of {part.effort.rounds}"
@@ -125,9 +125,9 @@ def _measure(subject: Subject, worker: Worker, watch: Watch | None, measured: Me
         numbers = worker.measure(seconds)
     else:
         with watch:
-            numbers = worker.measure(seconds, watch.sample)
-            seen = watch.numbers(numbers.get("needed"), numbers.get("left_at", 0.0))
-        numbers.update(seen)
+            numbers = worker.measure(seconds, watch.sample if subject.counted else None)
+            if subject.counted:
+                numbers |= watch.numbers(numbers.get("needed"), numbers.get("left_at", 0.0))
     for metric in subject.metrics:
         measured.series.setdefault(subject.series(metric), []).append(numbers[metric.key])
 

@@ -1,4 +1,4 @@
-"""The connections of a subject as the server sees them, sampled from outside of its process."""
+"""The connections of a subject as the server sees them, counted from outside of its process."""
 
 from __future__ import annotations
 

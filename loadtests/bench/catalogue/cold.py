@@ -26,7 +26,7 @@ def _cold(engine: Engine, greenlets: int) -> Subject:
         Metric("openings", f"{name}: openings", "", f"{free}.openings"),
         Metric("most", f"{name}: most connections at a time", "", targets=aims(engine, MOST)),
     )
-    return under_django(engine, "cold", metrics, watched=True, greenlets=greenlets)
+    return under_django(engine, "cold", metrics, counted=True, greenlets=greenlets)
 
 
 def _section(name: str, greenlets: int, ideal: int) -> Section:

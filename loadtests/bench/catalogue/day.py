@@ -51,7 +51,7 @@ def _day(engine: Engine) -> Subject:
         Metric("left", f"{name}: connections left", "", targets=aims(engine, NONE_LEFT)),
         *phases,
     )
-    return under_django(engine, "day", metrics, watched=True, limit=MAXSIZE)
+    return under_django(engine, "day", metrics, counted=True, limit=MAXSIZE)
 
 
 SECTION = Section(

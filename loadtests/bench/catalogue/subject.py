@@ -47,8 +47,10 @@ class Subject:
     """Of a peer: what is installed for it, in an environment of its own."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the measure."""
-    watched: bool = False
-    """Its connections are watched at the server, and ended after each round."""
+    cleared: bool = False
+    """What it leaves connected is ended after each round, which takes a new pool each."""
+    counted: bool = False
+    """And its connections are counted at the server, which costs some CPU time, throughout."""
 
     @property
     def peer(self) -> bool:
@@ -75,12 +77,22 @@ def under_django(
     measure: str,
     metrics: tuple[Metric, ...],
     *,
-    watched: bool = False,
+    cleared: bool = False,
+    counted: bool = False,
     **parameters: Any,
 ) -> Subject:
     """The subject that measures ``engine``."""
-    needs = engine.requirements
-    return Subject(engine.name, measure, metrics, engine.about, engine, needs, parameters, watched)
+    return Subject(
+        engine.name,
+        measure,
+        metrics,
+        engine.about,
+        engine,
+        engine.requirements,
+        parameters,
+        cleared or counted,
+        counted,
+    )
 
 
 def aims(engine: Engine, *targets: Target) -> tuple[Target, ...]:
