@@ -32,7 +32,7 @@ class Engine:
     green: bool = True
     """psycogreen has to be called, as the engine's documentation says."""
     requirements: tuple[str, ...] = ()
-    """What is installed for it in an environment of its own; nothing: it runs in this one."""
+    """What is installed for it in another environment; nothing: it runs in this one."""
 
     def database(self, url: str, **options: Any) -> dict[str, Any]:
         """The DATABASES entry, for the server of ``url``, with further OPTIONS."""
@@ -62,6 +62,15 @@ UNPOOLED = Engine(
     {"CONN_MAX_AGE": 0},
 )
 
+_WITH_PSYCOPG2 = (
+    "django-db-connection-pool[psycopg2]",
+    "django-db-geventpool",
+    "psycogreen",
+    "psycopg2-binary",
+)
+_WITH_PSYCOPG3 = ("django-db-geventpool", "psycopg[binary,pool]")
+"""One environment for each driver, to save time: Django uses psycopg 3 wherever it is there."""
+
 _GEVENTPOOL = "django_db_geventpool.backends.postgresql_psycopg"
 _GEVENTPOOL_OPTIONS = {"MAX_CONNS": MAXSIZE, "REUSE_CONNS": 10, "pool": False}
 _GEVENTPOOL_ABOUT = "CONN_MAX_AGE=0, MAX_CONNS=20, REUSE_CONNS=10, pool=False, as in its README"
@@ -71,7 +80,7 @@ GEVENTPOOL2 = Engine(
     f"{_GEVENTPOOL_ABOUT}; psycopg2 + psycogreen",
     {"CONN_MAX_AGE": 0},
     _GEVENTPOOL_OPTIONS,
-    requirements=("django-db-geventpool", "psycopg2-binary", "psycogreen"),
+    requirements=_WITH_PSYCOPG2,
 )
 GEVENTPOOL3 = Engine(
     "django-db-geventpool, psycopg 3",
@@ -80,7 +89,7 @@ GEVENTPOOL3 = Engine(
     {"CONN_MAX_AGE": 0},
     _GEVENTPOOL_OPTIONS,
     green=False,
-    requirements=("django-db-geventpool", "psycopg[binary]"),
+    requirements=_WITH_PSYCOPG3,
 )
 
 GEVENTPOOL_REUSING = replace(
@@ -97,7 +106,7 @@ NATIVE = Engine(
     {"CONN_MAX_AGE": 0},
     {"pool": {"min_size": 0, "max_size": MAXSIZE, "timeout": 30}},
     green=False,
-    requirements=("psycopg[binary,pool]",),
+    requirements=_WITH_PSYCOPG3,
 )
 NATIVE_FULL = replace(
     NATIVE,
@@ -111,20 +120,19 @@ _SQLALCHEMY_OPTIONS = {"POOL_SIZE": MAXSIZE, "MAX_OVERFLOW": 0}
 _SQLALCHEMY_ABOUT = (
     f"django-db-connection-pool, CONN_MAX_AGE=0, POOL_SIZE={MAXSIZE}, MAX_OVERFLOW=0"
 )
-_SQLALCHEMY_NEEDS = ("django-db-connection-pool[psycopg2]", "psycopg2-binary", "psycogreen")
 SQLALCHEMY = Engine(
     "SQLAlchemy's pool",
     _SQLALCHEMY,
     f"{_SQLALCHEMY_ABOUT}, pre-ping as it is by default; psycopg2 + psycogreen",
     {"CONN_MAX_AGE": 0, "POOL_OPTIONS": _SQLALCHEMY_OPTIONS},
-    requirements=_SQLALCHEMY_NEEDS,
+    requirements=_WITH_PSYCOPG2,
 )
 SQLALCHEMY_BLIND = Engine(
     "SQLAlchemy's pool, PRE_PING=False",
     _SQLALCHEMY,
     f"{_SQLALCHEMY_ABOUT}, PRE_PING=False; psycopg2 + psycogreen",
     {"CONN_MAX_AGE": 0, "POOL_OPTIONS": {**_SQLALCHEMY_OPTIONS, "PRE_PING": False}},
-    requirements=_SQLALCHEMY_NEEDS,
+    requirements=_WITH_PSYCOPG2,
 )
 
 FREE = Engine(
