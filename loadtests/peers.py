@@ -13,9 +13,10 @@ from typing import Self
 
 from .throwaway import ThrowAwayDirectory
 
-SHARED = ("Django", "gevent", "greenlet", "psycogreen", "psycopg2-binary")
+ALWAYS = ("Django", "gevent", "greenlet", "gunicorn", "packaging")
+"""packaging: gunicorn needs it for gevent."""
+SHARED = (*ALWAYS, "psycogreen", "psycopg2-binary")
 """What a peer uses in the version that is installed here, if it uses it."""
-ALWAYS = ("Django", "gevent", "greenlet")
 PATIENCE = 300.0
 """Seconds that an installation may take."""
 PIP = ("--quiet", "--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "15")

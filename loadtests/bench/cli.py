@@ -62,8 +62,9 @@ def bench(
     markdown_file: files.AsMarkdown = None,
 ) -> None:
     """What the pool costs and what it does, beside stock Django, other pools and a free pool, which
-    costs nothing: acquire and release, alone and contended; a connection under Django; resetting
-    the session; ORM reads by many greenlets; a crowd at an empty pool; a day of load.
+    costs nothing: acquire and release, alone and contended, at any size; memory; a connection under
+    Django; resetting the session; ORM reads by many greenlets; a crowd at an empty pool; a day of
+    load; a site under gunicorn, asked by wrk, if that is installed.
 
     Each subject runs in a process of its own; the rounds of a section take turns, and ratios are
     taken within a round. Targets that were missed are printed like those that were met.

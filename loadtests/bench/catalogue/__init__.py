@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import alone, cold, contended, day, memory, orm, pairs, resets, scale
+from . import alone, cold, contended, day, memory, orm, pairs, resets, scale, web
 
 SECTIONS = (
     alone.SECTION,
@@ -17,5 +17,6 @@ SECTIONS = (
     cold.SPIKE,
     cold.GROWTH,
     day.SECTION,
+    web.SECTION,
 )
 """In the order of the result."""

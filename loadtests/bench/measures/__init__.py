@@ -24,6 +24,7 @@ NAMES = (
     "idle",
     "memory",
     "orm_read",
+    "web",
 )
 
 

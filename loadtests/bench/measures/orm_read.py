@@ -15,8 +15,6 @@ from .fresh import empty_pool
 from .quantiles import p99
 
 GREENLETS = 200
-HEAP = 403
-"""Key of a row that every server has."""
 WARM_UP = 0.2
 """Seconds."""
 OTHERS = 10
@@ -28,11 +26,10 @@ def prepare(database: dict[str, Any], end: str, green: bool, connections: int) -
     gives the connection back; ``connections``: how many there will be."""
     connection = wrapper(database, green)
     _check_room(connection, connections)
-    model = _model()
 
     def measure(seconds: float) -> dict[str, float]:
         with empty_pool() as alias:
-            return crowd(*_reader(model, alias, end), seconds)
+            return crowd(*_reader(alias, end), seconds)
 
     measure(WARM_UP)
     return measure
@@ -48,31 +45,16 @@ def _check_room(connection: Any, connections: int) -> None:
         raise Unavailable(f"max_connections is {room}, not {connections + OTHERS} or more")
 
 
-def _model() -> Any:
-    from django.db import models
-
-    class AccessMethod(models.Model):
-        """From a catalog that every server has: nothing has to be written anywhere."""
-
-        oid: Any = models.IntegerField(primary_key=True)
-        amname: Any = models.TextField()
-
-        class Meta:
-            app_label = "bench"
-            managed = False
-            db_table = "pg_am"
-
-    return AccessMethod
-
-
-def _reader(model: Any, alias: str, end: str) -> tuple[Operation, Operation]:
+def _reader(alias: str, end: str) -> tuple[Operation, Operation]:
     """What each greenlet repeats, and what it does at its end."""
     from django.db import connections
 
-    rows = model.objects.using(alias)
+    from .access_method import BTREE, AccessMethod
+
+    rows = AccessMethod.objects.using(alias)
 
     def read() -> None:
-        rows.get(pk=HEAP)
+        rows.get(pk=BTREE)
         getattr(connections[alias], end)()
 
     def leave() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..base import DatabaseWrapper as OnDjangosWay
 
 
 class DatabaseWrapper(OnDjangosWay):
     """Django's connect() and close() without what was done when the connection was opened, and
     without checks: nothing may be cheaper."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.close_at = 0.0  # as CONN_MAX_AGE=0 is understood: to be closed after each request
 
     def connect(self) -> None:
         self.in_atomic_block = False
