@@ -78,7 +78,7 @@ def bench(
     result = _measured(parts, _command(only or (), quick, rounds, no_peers))
     console = Console()
     if not console.is_terminal:
-        console.width = 140  # nothing to fit into
+        console.width = 180  # nothing to fit into
     show(console, result)
     for path, make in outputs.items():
         files.write(path, make(result))
