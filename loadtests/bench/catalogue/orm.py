@@ -26,6 +26,7 @@ def _read(engine: Engine, connections: int = MAXSIZE) -> Subject:
     name, free = engine.name, FREE.name
     metrics = (
         Metric("ops", f"{name}: reads", "/s", f"{free}.ops", aims(engine, OPS)),
+        Metric("cpu", f"{name}: one read", "us CPU", f"{free}.cpu"),
         Metric("p99", f"{name}: p99 of a read", "ms", f"{free}.p99", aims(engine, P99)),
         Metric("spread", f"{name}: reads per greenlet", "CV", targets=aims(engine, SPREAD)),
         Metric("starved", f"{name}: greenlets without a read", ""),

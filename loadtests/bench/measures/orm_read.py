@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 import gevent
@@ -69,9 +69,9 @@ def crowd(
     """Let ``greenlets`` repeat ``operation``, each after a first one that does not count, and then
     ``leave``.
 
-    Metrics: ``ops`` per second; ``p99``, milliseconds, also of operations that began in this time
-    and ended later; ``spread``, variation of the operations per greenlet; ``starved``, greenlets
-    that finished none.
+    Metrics: ``ops`` per second; ``cpu``, microseconds of this process for each; ``p99``,
+    milliseconds, also of operations that began in this time and ended later; ``spread``, variation
+    of the operations per greenlet; ``starved``, greenlets that finished none.
     """
     counts = [0] * greenlets
     took: list[float] = []
@@ -93,14 +93,15 @@ def crowd(
     workers = [gevent.spawn(work, number) for number in range(greenlets)]
     while ready < greenlets and not any(worker.dead for worker in workers):
         gevent.sleep(0.01)
-    began = monotonic()
+    began, cpu_began = monotonic(), process_time()
     start.set()
     gevent.sleep(seconds)
     running = False
-    elapsed = monotonic() - began
+    elapsed, used = monotonic() - began, process_time() - cpu_began
     gevent.joinall(workers, raise_error=True)
     return {
         "ops": sum(counts) / elapsed,
+        "cpu": used / max(sum(counts), 1) * 1e6,
         "p99": p99(took) * 1000,
         "spread": variation(counts),
         "starved": counts.count(0),
