@@ -14,11 +14,13 @@ have decided is done after them. Whoever runs here may be killed wherever it can
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from .demand import Demand, soon
 from .driver import C
 from .errors import forget_frames, fresh, one_line
 from .events import Level, Reason
@@ -43,44 +45,35 @@ class Capacity(Ledger[C]):
     def _begin(self, lock: threading.Lock) -> None:
         super()._begin(lock)
         self._reaper = Reaper(self._runtime, lock, self._clock, self._step, self._next_due)
+        self._soon = soon(self._cleanup)
+        self._demand = Demand(self._clock(), self._soon)
 
     # ---- deciding
 
     def _decide(self, now: float) -> Errands:
         """What the state of the pool calls for; reserves the slots to open. *(locked)*"""
         waiting, size, growth = self._queue.length, len(self._slots), self._growth
-        short = self.minsize - size
-        if self._closed or (not waiting and short <= 0):
+        uncovered = max(waiting - self._opening, self.minsize - size)
+        if self._closed or not (waiting or uncovered > 0):
             return NOTHING
         in_use = self._in_use
         if size >= self.maxsize and (in_use or self._opening):
             return NOTHING  # who waits is served by the next release, or by the opening's end
-        growth.measure_use(self._use_seconds, self._acquires - in_use)
-        wanted = growth.wanted(now, waiting, self._opening, in_use)
-        if now >= growth.retry_at:
-            wanted = max(wanted, min(short, growth.ramp - self._opening))
-        slots = [self._reserve(now) for _ in range(min(wanted, self.maxsize - size))]
-        if slots:
-            growth.started(now)
+        wanted = min(uncovered, growth.allowed(now, self._opening), self.maxsize - size)
+        slots = [self._reserve(now) for _ in range(wanted)]
         failed = []
         if waiting and not in_use and not self._opening and growth.hopeless(now):
             failed = [self._fail_oldest(now, growth.error) for _ in range(waiting)]
-        return Errands(slots, failed, self._look_again_at(now))
+        return Errands(slots, failed, self._look_again_at())
 
-    def _look_again_at(self, now: float) -> float:
+    def _look_again_at(self) -> float:
         """When ``_decide`` may find more to do though nothing has happened. *(locked)*"""
-        growth, waiting = self._growth, self._queue.length
-        uncovered = max(waiting - self._opening, 0)
-        short = len(self._slots) < self.minsize
-        full = len(self._slots) >= self.maxsize
-        # The end of an opening in flight decides anew by itself.
-        if full or self._closed or self._opening >= growth.ramp or not (uncovered or short):
-            return NEVER
-        if growth.wanted(now, waiting, self._opening, self._in_use) or (
-            short and now >= growth.retry_at
-        ):
-            return now
-        return growth.look_again_at(now, uncovered)
+        size, growth = len(self._slots), self._growth
+        uncovered = max(self._queue.length - self._opening, self.minsize - size)
+        paused = growth.failures and self._opening < growth.ramp
+        if self._closed or uncovered <= 0 or size >= self.maxsize or not paused:
+            return NEVER  # what happens next decides anew by itself
+        return growth.retry_at
 
     def _reserve(self, now: float) -> Slot:
         slot = Slot(now)
@@ -96,7 +89,6 @@ class Capacity(Ledger[C]):
 
     def _take_oldest(self, now: float) -> Waiter:
         """*(locked)*"""
-        self._growth.queue_changes(now, self._queue.length)
         waiter = self._queue.popleft()
         self._waited(now - waiter.queued_at)
         return waiter
@@ -170,7 +162,7 @@ class Capacity(Ledger[C]):
             if needed and not self._closed:
                 self._connecting += 1
                 return False
-            self._growth.elided()
+            self._growth.demand_ended()
             self._forget_opening(slot)
             return True
 
@@ -184,7 +176,7 @@ class Capacity(Ledger[C]):
             self._connecting -= 1
             self._openings += 1
             self._open_seconds += now - started
-            self._growth.succeeded(now - started, self._queue.length)
+            self._growth.succeeded(self._queue.length)
             slot.created_at = slot.last_used = now
             doomed = slot.doom is not None
             if doomed:
@@ -328,9 +320,10 @@ class Capacity(Ledger[C]):
 
     def _step(self, late: float) -> None:
         """What the reaper does, so many seconds late."""
-        if late > BLOCKED:
+        with self._lock:
             now = self._clock()
-            with self._lock:
+            self._observe_load(now)
+            if late > BLOCKED:
                 for slot in self._idle:
                     # Nobody could have used it meanwhile.
                     slot.last_used = min(slot.last_used + late, now)
@@ -359,9 +352,7 @@ class Capacity(Ledger[C]):
                     if slot is None:
                         errands = self._decide(now)
                         break
-                    expired = now >= slot.expires_at
-                    unused = Reason.CLOSED if self._retired else Reason.IDLE
-                    reason = slot.doom or (Reason.EXPIRED if expired else unused)
+                    reason = self._reason_to_close(slot, now)
                 self._close(slot, reason)
         finally:
             with self._lock:
@@ -381,22 +372,39 @@ class Capacity(Ledger[C]):
                     return slot
         return None
 
+    def _reason_to_close(self, slot: Slot, now: float) -> Reason:
+        if slot.doom is not None:
+            return slot.doom
+        if now >= slot.expires_at:
+            return Reason.EXPIRED
+        if self._retired:
+            return Reason.CLOSED
+        return Reason.IDLE if now >= slot.last_used + self._cleanup else Reason.SURPLUS
+
     def _idle_until(self, slot: Slot) -> float:
         """When an idle slot has been idle for too long. *(locked)*"""
-        if len(self._slots) - self._closing <= self.minsize:
+        size = len(self._slots) - self._closing
+        if size <= self.minsize:
             return NEVER
-        return slot.last_used + self._cleanup
+        surplus = size > self._demand.connections
+        return slot.last_used + (min(self._soon, self._cleanup) if surplus else self._cleanup)
+
+    def _observe_load(self, now: float) -> None:
+        """*(locked)*"""
+        held = (now - slot.acquired_at for slot in self._slots if slot.state is IN_USE)
+        self._demand.observe(now, self._use_seconds + math.fsum(held))
 
     def _next_due(self, now: float) -> float:
         """When the reaper has something to do. *(locked)*"""
-        due = self._look_again_at(now)
+        self._observe_load(now)
+        due = self._look_again_at()
         if idle := tuple(self._idle):
             expiries = min(slot.expires_at for slot in idle)
             due = min(due, expiries, self._idle_until(idle[0]))
-        if self._in_use and not self._retired:
-            # They will be idle some time: it stays awake for them, or it would have to be started
-            # again at their release, and again.
-            due = min(due, now + min(self._cleanup, self.expires or NEVER))
+        if (self._in_use or len(self._slots) > max(self.minsize, 1)) and not self._retired:
+            # The load changes without a word. And what is in use will be idle some time: the reaper
+            # stays awake for it, or it would have to be started again at its release, and again.
+            due = min(due, now + min(self._soon, self.expires or NEVER))
         if self._held_warning < NEVER:
             due = min([due, *(note.warn_at for _, note in self._noted())])
         return due

@@ -290,7 +290,8 @@ class Pool(Capacity[C]):
             if full:
                 self._rejected += 1
             else:
-                self._growth.queue_changes(now, waiting)
+                if not waiting:
+                    self._growth.demand_ended()
                 self._queue.append(waiter)
                 self._waits += 1
                 errands = self._decide(now)
@@ -331,7 +332,6 @@ class Pool(Capacity[C]):
             if not waiter.queued:
                 return
             now = self._clock()
-            self._growth.queue_changes(now, self._queue.length)
             self._queue.leave(waiter)
             self._waited(now - waiter.queued_at)
             if died:

@@ -1,4 +1,4 @@
-"""Policies of opening: the pool with its own ``Growth``, with parts of it, and with simpler ones.
+"""Policies of opening: the pool with its own ``Growth``, and with others.
 
 Whatever the policy, a caller who has to wait takes what comes first: a connection that is released
 or one that is opened. The pool sees to the limit, and drops an opening whose reason has gone.
@@ -6,33 +6,39 @@ or one that is opened. The pool sees to the limit, and drops an opening whose re
 
 from __future__ import annotations
 
-from django_pgpool.pool.growth import Growth
+import math
+from typing import Any
+
+from django_pgpool.pool import Pool
+from django_pgpool.pool.growth import FIRST, Growth
 
 _UNLIMITED = 1 << 30
+_TICK = 1e-6
+"""Seconds; smaller than anything that is measured here."""
 
 
 class Eager(Growth):
     """One opening for each waiter, at once."""
 
-    def wanted(self, now: float, waiting: int, opening: int, in_use: int) -> int:
-        return max(waiting - opening, 0)
+    def allowed(self, now: float, opening: int) -> int:
+        return _UNLIMITED
 
 
 class OneAtATime(Growth):
     """The next opening when the last has ended."""
 
-    def wanted(self, now: float, waiting: int, opening: int, in_use: int) -> int:
-        return int(waiting > opening == 0)
+    def allowed(self, now: float, opening: int) -> int:
+        return 1 - min(opening, 1)
 
 
 class SlowStart(Growth):
-    """One, two, four, eight at a time while there is somebody to serve; never predicts."""
+    """One, two, four, eight at a time while there is somebody to serve."""
 
     first = 1
 
-    def wanted(self, now: float, waiting: int, opening: int, in_use: int) -> int:
-        self.ramp = max(self.ramp, self.first)
-        return max(0, min(waiting, self.ramp) - opening)
+    def allowed(self, now: float, opening: int) -> int:
+        # What the pool's own policy is ahead of this one by, it is ahead by all the time.
+        return super().allowed(now, opening + FIRST - self.first)
 
 
 class FromTwo(SlowStart):
@@ -41,42 +47,60 @@ class FromTwo(SlowStart):
     first = 2
 
 
-class FromFour(SlowStart):
-    """Four to begin with."""
-
-    first = 4
-
-
 class FromEight(SlowStart):
     """Eight to begin with."""
 
     first = 8
 
 
-class PredictedOnly(Growth):
-    """Slow start and prediction, but waiting is never added up: nothing corrects a prediction."""
+class Predicted(SlowStart):
+    """The slow start of ``Predicting``, which says what is worth it."""
 
-    def _debt_at(self, now: float, waiting: int) -> float:
-        return -1.0
+    worth = 0
 
-    def look_again_at(self, now: float, waiting: int) -> float:
-        return float("inf")
-
-
-class OwedOnly(Growth):
-    """Slow start, and waiting is added up, but nothing is predicted: each opening is preceded by
-    as much waiting as it costs, unless there is no connection at all."""
-
-    def wanted(self, now: float, waiting: int, opening: int, in_use: int) -> int:
-        if not in_use and waiting > opening:
-            return max(0, min(waiting, self.ramp) - opening)
-        owed = self._debt_at(now, waiting) >= self.open_seconds
-        return int(owed and waiting > opening and opening < self.ramp)
+    def allowed(self, now: float, opening: int) -> int:
+        return min(super().allowed(now, opening), self.worth)
 
 
-class WithoutSlowStart(Growth):
-    """Prediction and waiting added up; as many at once as seem to pay."""
+class Predicting(Pool[Any]):
+    """Opens only where a release would not come sooner: with ``b`` connections in use for ``u``
+    seconds each, releases come every ``u / b`` seconds, so during one opening (``o`` seconds) they
+    serve ``o * b / u`` waiters. Those behind them gain from an opening.
 
-    def wanted(self, now: float, waiting: int, opening: int, in_use: int) -> int:
-        self.ramp = _UNLIMITED
-        return super().wanted(now, waiting, opening, in_use)
+    Predictions err (a slow query): once those who wait have waited as long together as an opening
+    takes, counted from the last start of one, one is started all the same (ski rental).
+    """
+
+    _growth: Predicted
+    _started_at = 0.0
+
+    def _decide(self, now: float) -> Any:
+        self._growth.worth = self._predicted() or int(self._owed_in(now) <= 0)
+        errands = super()._decide(now)
+        if errands.open:
+            self._started_at = now
+        return errands
+
+    def _look_again_at(self) -> float:
+        uncovered = self._queue.length - self._opening
+        if uncovered <= 0 or self._opening or len(self._slots) >= self.maxsize:
+            return math.inf  # the end of an opening decides anew
+        now = self._clock()
+        return now + max(self._owed_in(now), 0.0) / self._queue.length + 0.001
+
+    def _predicted(self) -> int:
+        """Waiters whom no release will serve during an opening."""
+        uses = self._acquires - self._in_use
+        use = max(self._use_seconds / uses, _TICK) if uses else math.inf
+        served = self._in_use * self._opening_takes / use
+        return max(int(self._queue.length - self._opening - served), 0)
+
+    def _owed_in(self, now: float) -> float:
+        """Seconds of waiting that are missing to an opening's time."""
+        waiting = (waiter for waiter in self._queue._queue if waiter.queued)
+        since = (now - max(waiter.queued_at, self._started_at) for waiter in waiting)
+        return self._opening_takes - math.fsum(since)
+
+    @property
+    def _opening_takes(self) -> float:
+        return self._open_seconds / self._openings if self._openings else 0.0

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Protocol
 
 from django_pgpool.pool import Pool
+from django_pgpool.pool.demand import Demand
 from django_pgpool.pool.growth import Growth
 
 from ..virtual_time import Simulation
@@ -39,13 +40,14 @@ class Site:
 
 
 class Real:
-    """The pool's own code, with a growth policy of ours or its own."""
+    """The pool's own code, with its own policies or with others."""
 
     def __init__(
         self,
         site: Site,
         growth: type[Growth] = Growth,
         pool: type[Pool[Any]] = Pool,
+        demand: type[Demand] = Demand,
     ) -> None:
         self.pool = pool(
             site.server,
@@ -58,6 +60,7 @@ class Real:
             random=site.random,
         )
         self.pool._growth = growth(site.random)
+        self.pool._demand = demand(site.simulation.now, self.pool._soon)
         self.acquire = self.pool.acquire
 
     def release(self, held: Any) -> None:
@@ -82,12 +85,13 @@ def _real(
     note: str,
     growth: type[Growth] = Growth,
     pool: type[Pool[Any]] = Pool,
+    demand: type[Demand] = Demand,
     part: int = 1,
 ) -> Policy:
     """``part``: the pool gets so small a part of ``cleanup``."""
 
     def build(site: Site) -> Subject:
-        return Real(replace(site, cleanup=site.cleanup / part), growth, pool)
+        return Real(replace(site, cleanup=site.cleanup / part), growth, pool, demand)
 
     return Policy(name, note, build)
 
@@ -99,48 +103,39 @@ FREE = Policy(
     " cleanup is closed at that moment",
     _free,
 )
-OWN = _real("the pool", "as it is: slow start, prediction and waiting added up; cleanup")
-SLOW = _real("slow start", "one, two, four, eight at a time", growing.SlowStart)
-FOUR = _real("slow start from four", "four, eight at a time", growing.FromFour)
+OWN = _real(
+    "the pool",
+    "as it is: four, eight at a time; closed after cleanup, or soon if above b + 3 sqrt b + 1, the"
+    " load and its spread",
+)
+ALONE = shrinking.Everything
 
 OPENING = (
     FREE,
     _real("eager", "an opening for each waiter at once", growing.Eager),
     _real("one at a time", "the next opening when the last has ended", growing.OneAtATime),
-    SLOW,
+    _real("slow start", "one, two, four, eight at a time", growing.SlowStart),
     _real("slow start from two", "two, four, eight at a time", growing.FromTwo),
-    FOUR,
-    _real("slow start from eight", "eight, sixteen at a time", growing.FromEight),
     OWN,
-    _real("pool, not added up", "prediction without adding up waiting", growing.PredictedOnly),
-    _real("pool, not predicted", "adding up waiting without prediction", growing.OwedOnly),
-    _real("pool, no slow start", "as many at a time as seem to pay", growing.WithoutSlowStart),
-)
-SQUARE_ROOT = _real(
-    "b + 3 sqrt b + 1",
-    "the pool; soon, what is above the load b and its spread",
-    pool=shrinking.SquareRoot,
+    _real("slow start from eight", "eight, sixteen at a time", growing.FromEight),
+    _real(
+        "slow start, predicted",
+        "only where a release would not come sooner, or waiting has cost as much as an opening",
+        growing.Predicted,
+        growing.Predicting,
+    ),
 )
 CLOSING = (
     FREE,
     OWN,
-    _real("cleanup / 2", "the pool with half the idle time", part=2),
-    _real("cleanup / 4", "the pool with a quarter of the idle time", part=4),
-    _real("cleanup / idle", "the pool; the more are idle, the sooner", pool=shrinking.Shared),
-    _real("100 openings", "the pool; after 100 times an opening's time", pool=shrinking.Rent),
-    _real("2 b + 2", "the pool; soon, what is above twice the load b and 2", pool=shrinking.Load),
-    SQUARE_ROOT,
+    _real("cleanup", "the pool; after cleanup, nothing sooner", demand=ALONE),
+    _real("cleanup / 2", "after half of it", demand=ALONE, part=2),
+    _real("cleanup / 4", "after a quarter of it", demand=ALONE, part=4),
+    _real("cleanup / idle", "the more are idle, the sooner", pool=shrinking.Shared),
+    _real("100 openings", "after 100 times an opening's time", pool=shrinking.Rent),
+    _real("2 b + 2", "the pool; soon, what is above twice the load and 2", demand=shrinking.Twice),
+    _real("b + 2 sqrt b + 1", "the pool, with less of the spread", demand=shrinking.Narrow),
+    _real("b + 4 sqrt b + 1", "the pool, with more of the spread", demand=shrinking.Wide),
 )
-BOTH = (
-    FREE,
-    OWN,
-    SQUARE_ROOT,
-    SLOW,
-    _real("slow start, cleanup / 2", "both", growing.SlowStart, part=2),
-    _real("slow start, sqrt", "with b + 3 sqrt b + 1", growing.SlowStart, shrinking.SquareRoot),
-    FOUR,
-    _real("from four, cleanup / 2", "both", growing.FromFour, part=2),
-    _real("from four, sqrt", "with b + 3 sqrt b + 1", growing.FromFour, shrinking.SquareRoot),
-)
-SIDES = {"opening": OPENING, "closing": CLOSING, "both": BOTH}
+SIDES = {"opening": OPENING, "closing": CLOSING}
 """What is compared with what. A policy of several sides is simulated once."""

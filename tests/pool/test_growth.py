@@ -11,23 +11,23 @@ from fakes import FAILS, FULL, HELD, DriverError, FakeConnection, Outcome, Serve
 from greenlet import GreenletExit
 
 from django_pgpool.exceptions import PoolExhausted
-from django_pgpool.pool.growth import BACKOFF_MAX, PATIENCE, Growth
+from django_pgpool.pool.growth import BACKOFF_MAX, FIRST, PATIENCE, Growth
 from pool.conftest import Rig
 
 OUTAGE = Outcome(0.01, error=lambda: DriverError("connection refused"))
 
 
 def test_openings_in_flight_double_while_finished_ones_find_waiters(rig: Rig) -> None:
-    rig.build(maxsize=100)
+    rig.build(maxsize=200)
     rig.driver.always("open", HELD)
-    rig.waiters(100)
+    rig.waiters(200)
     in_flight = []
     for _ in range(5):
         in_flight.append(rig.numbers.opening)
         for step in rig.driver.held("open"):
             rig.driver.finish(step)
         rig.settle()
-    assert in_flight == [1, 2, 4, 8, 16]
+    assert in_flight == [4, 8, 16, 32, 64]
 
 
 def test_slow_start_begins_anew_after_a_quiet_time(rig: Rig) -> None:
@@ -44,7 +44,7 @@ def test_slow_start_begins_anew_after_a_quiet_time(rig: Rig) -> None:
     assert rig.numbers.size == 0
     rig.driver.always("open", HELD)
     rig.waiters(20)
-    assert rig.numbers.opening == 1
+    assert rig.numbers.opening == FIRST
 
 
 def test_an_opening_whose_reason_has_gone_is_not_started(rig: Rig) -> None:
@@ -104,61 +104,25 @@ def test_a_killed_opening_is_replaced_while_somebody_waits(rig: Rig, begun: bool
     assert rig.numbers.open_failures == 0
 
 
-# ---- opening only where a release would not come sooner
-
-
-def measured(open_seconds: float, use_seconds: float) -> Growth:
+def test_a_queue_that_was_empty_for_a_moment_begins_anew() -> None:
     growth = Growth(Random(1))
-    growth.succeeded(open_seconds, 1)
-    growth.measure_use(use_seconds * 10, 10)
-    growth.queue_changes(0.0, 0)  # the first waiter comes at 0
-    growth.ramp = 100
-    return growth
+    for _ in range(10):
+        growth.succeeded(waiting=1)
+    assert growth.allowed(0.0, opening=6) == FIRST + 10 - 6
+    growth.demand_ended()
+    assert growth.allowed(0.0, opening=1) == FIRST - 1
+    assert growth.allowed(0.0, opening=FIRST + 1) == 0
 
 
-def test_nothing_is_opened_for_those_whom_releases_will_serve_first() -> None:
-    growth = measured(open_seconds=0.1, use_seconds=0.01)
-    # Two in use make 20 releases during an opening.
-    assert growth.wanted(0.0, waiting=20, opening=0, in_use=2) == 0
-    assert growth.wanted(0.0, waiting=25, opening=0, in_use=2) == 5
-    assert growth.wanted(0.0, waiting=25, opening=3, in_use=2) == 2
-    assert growth.wanted(0.0, waiting=20, opening=0, in_use=0) == 20
-
-
-def test_without_any_measurement_everybody_gets_an_opening() -> None:
-    growth = Growth(Random(1))
-    growth.ramp = 100
-    assert growth.wanted(0.0, waiting=7, opening=2, in_use=3) == 5
-
-
-def test_waiting_that_has_cost_as_much_as_an_opening_pays_for_one_and_only_one() -> None:
-    growth = measured(open_seconds=1.0, use_seconds=0.01)
-    assert growth.wanted(0.19, waiting=5, opening=0, in_use=5) == 0
-    assert growth.wanted(0.21, waiting=5, opening=0, in_use=5) == 1
-    growth.started(0.21)
-    assert growth.wanted(0.22, waiting=5, opening=1, in_use=5) == 0
-    assert growth.wanted(0.40, waiting=5, opening=1, in_use=5) == 0
-    assert growth.wanted(0.42, waiting=5, opening=1, in_use=5) == 1
-
-
-def test_growth_says_when_to_look_again_and_finds_something_to_do_then() -> None:
-    growth = measured(open_seconds=1.0, use_seconds=0.01)
-    moment = growth.look_again_at(0.0, waiting=5)
-    assert 0.2 < moment < 0.21
-    assert growth.wanted(moment, waiting=5, opening=0, in_use=5) == 1
-    assert growth.look_again_at(0.0, waiting=0) == float("inf")
-
-
-def test_a_wrong_prediction_is_found_out_though_nothing_happens(rig: Rig) -> None:
+def test_nobody_is_left_behind_a_slow_query(rig: Rig) -> None:
     rig.build(maxsize=5, maxwait=60.0)
     rig.driver.always("open", slow(0.5))
     slots = rig.fill(1)
-    for _ in range(50):  # quick ones, by which the pool learns
+    for _ in range(50):
         rig.release(*slots)
         slots = [rig.acquire()]
     (waiter,) = rig.waiters(1)  # and now the holder takes its time
-    assert rig.numbers.opening == 0
-    rig.advance(1.2)
+    rig.advance(0.6)
     assert waiter.done
     assert rig.numbers.in_use == 2
 
@@ -240,11 +204,21 @@ def test_in_an_outage_later_requests_fail_fast_with_the_real_error(rig: Rig) -> 
 def test_attempts_during_an_outage_are_few_and_never_more_than_one_at_a_time(rig: Rig) -> None:
     rig.build(maxsize=20)
     rig.driver.always("open", OUTAGE)
+    rig.waiters(3)
+    rig.advance(0.1)  # who finds the server down
+    rig.driver.most = 0
     for _ in range(600):  # 30 requests per second, for a minute
         rig.waiters(3)
         rig.advance(0.1)
     assert 10 < rig.driver.calls["open"] < 40
     assert rig.driver.most == 1
+
+
+def test_a_quiet_moment_in_an_outage_allows_no_more_attempts_at_a_time() -> None:
+    growth = Growth(Random(1))
+    growth.failed(100.0, DriverError(), brief=False)
+    growth.demand_ended()
+    assert growth.allowed(growth.retry_at, opening=0) == 1
 
 
 def test_no_attempt_is_made_for_nobody(rig: Rig) -> None:
@@ -302,9 +276,9 @@ def test_after_a_success_nothing_of_the_back_off_is_left() -> None:
         growth.failed(now, DriverError(), brief=False)
         now = growth.retry_at
     growth.failed(now, DriverError(), brief=False)
-    assert growth.wanted(now, waiting=1, opening=0, in_use=0) == 0
-    growth.succeeded(0.1, 1)
-    assert growth.wanted(now, waiting=1, opening=0, in_use=0) == 1
+    assert growth.allowed(now, opening=0) == 0
+    growth.succeeded(waiting=0)
+    assert growth.allowed(now, opening=0) == FIRST
     assert not growth.hopeless(now)
     growth.failed(now, DriverError(), brief=False)
     assert growth.retry_at - now <= 0.1

@@ -138,6 +138,7 @@ def test_a_kill_loses_nothing(rig: Rig, point: Setup, with_a_waiter: bool) -> No
     in_use = [slot for slot in in_use if slot.connection and slot.connection.holder]
     waiters = rig.waiters(1) if with_a_waiter else []
     unserved += waiters
+    everybody = [task for task in unserved if task is not victim]
     rig.kill(victim)
     rig.settle()
     assert victim.done
@@ -152,7 +153,9 @@ def test_a_kill_loses_nothing(rig: Rig, point: Setup, with_a_waiter: bool) -> No
         assert served
         rig.release(*[task.result for task in served if isinstance(task.result, Slot)])
         unserved = [task for task in unserved if not task.done]
-    assert all(waiter.result for waiter in waiters)
+    # What fails is one opening of one point, and that fails one caller at most.
+    failed = [task for task in everybody if task.error is not None]
+    assert len(failed) <= (point is closing_what_could_not_be_probed)
     rig.is_whole()
     rig.advance(100.0)
     assert rig.numbers.size == 0

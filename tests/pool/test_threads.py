@@ -18,9 +18,9 @@ from gevent.threadpool import ThreadPool
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool
-from django_pgpool.pool.growth import Growth
 from django_pgpool.pool.runtime import GeventRuntime, ThreadParker, ThreadRuntime
 from django_pgpool.pool.slot import next_lease
+from django_pgpool.pool.waiter import WaitQueue
 from pool.conftest import World, eventually
 
 SCRIPT = """
@@ -164,16 +164,16 @@ def test_a_release_that_does_not_see_the_queue_yet_is_not_missed(
     pool = threads.build(maxsize=1, maxwait=30.0)
     slot = pool.acquire()
     lease = slot.lease
-    queue_changes = Growth.queue_changes
+    append = WaitQueue.append
 
     def meanwhile(*arguments: Any) -> None:
         """After the look for an idle slot, before the queue is entered."""
         monkeypatch.undo()
         threads.start(pool.release, slot, lease)
         threads.eventually(lambda: slot in pool._idle)
-        queue_changes(*arguments)
+        append(*arguments)
 
-    monkeypatch.setattr(Growth, "queue_changes", meanwhile)
+    monkeypatch.setattr(WaitQueue, "append", meanwhile)
     assert threads.start(pool.acquire)(10.0) is slot
     pool.close()
 
