@@ -73,8 +73,11 @@ class SimulatedParker:
         self.task: Task | None = None
         """Who sleeps here."""
         self.until = FOREVER
+        self.slot: Any = None
+        self.error: BaseException | None = None
+        self.queued_at = 0.0
 
-    def park(self, seconds: float) -> float:
+    def park(self, seconds: float) -> None:
         simulation = self._simulation
         self.task = simulation.current
         self._park += 1
@@ -93,7 +96,6 @@ class SimulatedParker:
             self.task = None
             self._woken = False
             self.until = FOREVER
-        return 0.0  # virtual time is never late
 
     def wake(self) -> None:
         if not self._woken:
@@ -131,7 +133,7 @@ class Simulation:
     def clock(self) -> float:
         return self.now
 
-    def parker(self, *, daemon: bool = False) -> SimulatedParker:
+    def parker(self) -> SimulatedParker:
         return SimulatedParker(self)
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:

@@ -29,10 +29,9 @@ class Simulation(virtual_time.Simulation):
         self._daemons: list[SimulatedParker] = []
         self._random = random
 
-    def parker(self, *, daemon: bool = False) -> SimulatedParker:
-        parker = super().parker()
-        if daemon:
-            self._daemons.append(parker)
+    def daemon_parker(self) -> SimulatedParker:
+        parker = self.parker()
+        self._daemons.append(parker)
         return parker
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:

@@ -27,15 +27,15 @@ from .events import Level, Reason
 from .expiry import expiry
 from .ledger import Ledger
 from .reaper import BLOCKED, NEVER, Reaper
+from .runtime import Parker
 from .slot import IDLE, IN_USE, Slot, State, next_lease
-from .waiter import Waiter
 
 
 class Errands(NamedTuple):
     """Decided under the lock, carried out after it."""
 
     open: list[Slot]
-    fail: list[Waiter]
+    fail: list[Parker]
     look_again_at: float
 
 
@@ -52,7 +52,7 @@ class Capacity(Ledger[C]):
 
     def _decide(self, now: float) -> Errands:
         """What the state of the pool calls for; reserves the slots to open. *(locked)*"""
-        waiting, size, growth = self._queue.length, len(self._slots), self._growth
+        waiting, size, growth = len(self._queue), len(self._slots), self._growth
         uncovered = max(waiting - self._opening, self.minsize - size)
         if self._closed or not (waiting or uncovered > 0):
             return NOTHING
@@ -61,15 +61,15 @@ class Capacity(Ledger[C]):
             return NOTHING  # who waits is served by the next release, or by the opening's end
         wanted = min(uncovered, growth.allowed(now, self._opening), self.maxsize - size)
         slots = [self._reserve(now) for _ in range(wanted)]
-        failed = []
+        failed: list[Parker] = []
         if waiting and not in_use and not self._opening and growth.hopeless(now):
-            failed = [self._fail_oldest(now, growth.error) for _ in range(waiting)]
+            failed = self._fail_waiters(now, waiting, growth.error)
         return Errands(slots, failed, self._look_again_at())
 
     def _look_again_at(self) -> float:
         """When ``_decide`` may find more to do though nothing has happened. *(locked)*"""
         size, growth = len(self._slots), self._growth
-        uncovered = max(self._queue.length - self._opening, self.minsize - size)
+        uncovered = max(len(self._queue) - self._opening, self.minsize - size)
         paused = growth.failures and self._opening < growth.ramp
         if self._closed or uncovered <= 0 or size >= self.maxsize or not paused:
             return NEVER  # what happens next decides anew by itself
@@ -81,20 +81,22 @@ class Capacity(Ledger[C]):
         self._opening += 1
         return slot
 
-    def _fail_oldest(self, now: float, error: BaseException | None) -> Waiter:
-        """Fail the oldest waiter with the error of an opening. *(locked)*"""
-        waiter = self._take_oldest(now)
-        waiter.error = fresh(error)
-        return waiter
-
-    def _take_oldest(self, now: float) -> Waiter:
-        """*(locked)*"""
-        waiter = self._queue.popleft()
-        self._waited(now - waiter.queued_at)
-        return waiter
+    def _fail_waiters(self, now: float, number: int, error: BaseException | None) -> list[Parker]:
+        """Settle the oldest so many with an error, each with one of its own; the caller wakes
+        them. *(locked)*"""
+        failed: list[Parker] = []
+        queue = self._queue
+        while queue and len(failed) < number:
+            own = fresh(error)
+            if queue:  # from here on no other thread and no signal handler gets in
+                waiter = queue[0]
+                del queue[0]
+                waiter.error = own
+                self._waited(now - waiter.queued_at)
+                failed.append(waiter)
+        return failed
 
     def _waited(self, seconds: float) -> None:
-        """*(locked)*"""
         self._wait_seconds += seconds
         if seconds > self._wait_seconds_max:
             self._wait_seconds_max = seconds
@@ -102,7 +104,7 @@ class Capacity(Ledger[C]):
     def _carry_out(self, errands: Errands) -> None:
         """Never switches."""
         for waiter in errands.fail:
-            waiter.parker.wake()
+            waiter.wake()
         for slot in errands.open:
             self._spawn_opening(slot)
         if errands.look_again_at < self._reaper.wakes_at:
@@ -158,17 +160,17 @@ class Capacity(Ledger[C]):
                 return True  # by another opener; in a forked child, it was the parent's
             slot.begun = True
             # Those who wait may have been served meanwhile, or are covered by earlier openers.
-            needed = self._queue.length > self._connecting or len(self._slots) <= self.minsize
+            needed = len(self._queue) > self._connecting or len(self._slots) <= self.minsize
             if needed and not self._closed:
                 self._connecting += 1
                 return False
-            self._growth.demand_ended()
+            self._growth.begin_anew()
             self._forget_opening(slot)
             return True
 
     def _opened(self, slot: Slot, started: float) -> None:
         now = self._clock()
-        waiter, due = None, NEVER
+        due = NEVER
         with self._lock:
             if slot not in self._slots:
                 return  # in a forked child: it is the parent's
@@ -176,18 +178,17 @@ class Capacity(Ledger[C]):
             self._connecting -= 1
             self._openings += 1
             self._open_seconds += now - started
-            self._growth.succeeded(self._queue.length)
+            self._growth.succeeded(len(self._queue))
             slot.created_at = slot.last_used = now
+            slot.state = IN_USE
             doomed = slot.doom is not None
             if doomed:
                 self._start_closing(slot)
             else:
                 taken = (other.expires_at for other in self._slots if other is not slot)
                 slot.expires_at = expiry(now, self.expires, self.maxsize, taken, self._random)
-                waiter, due = self._place(slot, now)
+                due = self._place(slot, now)
             errands = self._decide(now)
-        if waiter is not None:
-            waiter.parker.wake()
         self._carry_out(errands)
         if due < self._reaper.wakes_at:
             self._reaper.wake_at(due)
@@ -202,7 +203,7 @@ class Capacity(Ledger[C]):
         forget_frames(error)
         was_killed = not isinstance(error, Exception)
         now = self._clock()
-        failed = None
+        failed: list[Parker] = []
         with self._lock:
             if slot not in self._slots:
                 return  # in a forked child: it was the parent's
@@ -219,11 +220,11 @@ class Capacity(Ledger[C]):
                 hope = (transient and (self._in_use or self._opening)) or (
                     brief and self._growth.worked
                 )
-                if self._queue.length and not hope:
-                    failed = self._fail_oldest(now, error)
+                if not hope:
+                    failed = self._fail_waiters(now, 1, error)
             errands = self._decide(now)
-        if failed is not None:
-            failed.parker.wake()
+        for waiter in failed:
+            waiter.wake()
         self._carry_out(errands)
         if not was_killed:
             self._tell("connection_open_failed", Level.WARNING, None, error=one_line(error))
@@ -245,24 +246,34 @@ class Capacity(Ledger[C]):
 
     # ---- placing and closing
 
-    def _place(self, slot: Slot, now: float) -> tuple[Waiter | None, float]:
-        """Give a free slot to the oldest waiter, or make it idle: then the second value says when
-        the reaper has to see to it. The caller wakes the waiter. *(locked)*"""
-        if self._queue.length:
-            return self._hand_over(slot, now), NEVER
+    def _place(self, slot: Slot, now: float) -> float:
+        """Give a free slot to the oldest waiter, or make it idle. Returns when the reaper has to
+        see to it."""
+        while self._queue:
+            if self._hand_over(slot, now):
+                return NEVER
         slot.state = IDLE
-        self._idle.append(slot)
-        return None, min(slot.expires_at, self._idle_until(slot))
+        self._idle.append(slot)  # since the look at the queue no other thread got in
+        return min(slot.expires_at, self._idle_until(slot))
 
-    def _hand_over(self, slot: Slot, now: float) -> Waiter:
-        """*(locked)*"""
-        waiter = self._take_oldest(now)
-        slot.state = IN_USE
-        slot.lease = next_lease()
+    def _hand_over(self, slot: Slot, now: float) -> bool:
+        """To the oldest waiter. False: nobody waits any more."""
+        lease = next_lease()
+        queue = self._queue
+        if not queue:
+            return False
+        waiter = queue[0]  # from here on no other thread and no signal handler gets in
+        del queue[0]
+        slot.lease = lease
         slot.acquired_at = now
+        waiter.slot = slot
         self._acquires += 1
-        waiter.slot = slot  # at last: the waiter looks for it without the lock
-        return waiter
+        seconds = now - waiter.queued_at
+        self._wait_seconds += seconds
+        if seconds > self._wait_seconds_max:
+            self._wait_seconds_max = seconds
+        waiter.wake()
+        return True
 
     def _start_closing(self, slot: Slot) -> None:
         """*(locked)*"""

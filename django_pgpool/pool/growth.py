@@ -58,7 +58,7 @@ class Growth:
         """How many more may be started, where so many are in flight."""
         return 0 if now < self.retry_at else max(self.ramp - opening, 0)
 
-    def demand_ended(self) -> None:
+    def begin_anew(self) -> None:
         """Nobody waited a moment ago, or an opening was not needed any more."""
         if not self.failures:
             self.ramp = FIRST

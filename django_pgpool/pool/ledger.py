@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from random import Random
@@ -13,10 +14,9 @@ from .events import Event, Level, Observer, Reason
 from .growth import Growth
 from .note import Note
 from .reaper import NEVER
-from .runtime import Runtime, allocate_lock
+from .runtime import Parker, Runtime, allocate_lock
 from .slot import IN_USE, Slot
 from .stats import Snapshot
-from .waiter import WaitQueue
 
 
 class Ledger(Generic[C]):
@@ -73,7 +73,8 @@ class Ledger(Generic[C]):
         self._idle: list[Slot] = []
         """Last in, first out, at the end; so the first is the least recently used. Acquire and
         release change it without the lock, see ``Pool``: a look at it is old when it is over."""
-        self._queue = WaitQueue()
+        self._queue: deque[Parker] = deque()
+        """The callers who wait, the oldest first. As ``_idle`` it is changed without the lock."""
         self._opening = 0
         """Slots in state OPENING."""
         self._connecting = 0
@@ -117,7 +118,7 @@ class Ledger(Generic[C]):
                 idle=idle,
                 in_use=in_use,
                 closing=self._closing,
-                waiting=self._queue.length,
+                waiting=len(self._queue),
                 acquires=self._acquires,
                 waits=self._waits,
                 wait_seconds=self._wait_seconds,
@@ -160,7 +161,7 @@ class Ledger(Generic[C]):
                 size=len(self._slots),
                 in_use=in_use,
                 idle=idle,
-                waiting=self._queue.length,
+                waiting=len(self._queue),
                 seconds=seconds,
                 details=details,
             )

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 from time import monotonic
+from typing import Any
 
 from ..exceptions import PoolClosed, PoolExhausted
-from .capacity import NOTHING, Capacity, condemn
+from .capacity import Capacity, condemn
 from .driver import C, Driver
 from .events import Level, Observer, Reason
 from .messages import queue_full, timed_out
 from .note import note_of_caller
 from .reaper import BLOCKED, NEVER
-from .runtime import Runtime, allocate_lock, current_runtime
+from .runtime import Parker, Runtime, allocate_lock, current_runtime
 from .slot import IDLE, IN_USE, Slot, next_lease
-from .waiter import Waiter
+
+UNSETTLED: Any = None
+EARLY = 0.001
+"""Seconds by which a timer may be early."""
 
 
 class Pool(Capacity[C]):
@@ -107,8 +111,7 @@ class Pool(Capacity[C]):
             else:
                 if maxwait is None:
                     maxwait = self.maxwait
-                if (granted := self._wait_in_line(started, maxwait)) is not None:
-                    return granted
+                return self._wait_in_line(started, now, maxwait)
             now = self._clock()
 
     def release(self, slot: Slot, lease: int) -> None:
@@ -131,11 +134,17 @@ class Pool(Capacity[C]):
                     reason is Reason.TERMINATED and self._others_ended()
                 ):
                     self.drain()
-            elif now >= slot.expires_at or slot.lease != lease or self._queue.length:
-                self._put_back(slot, lease, now)
+            elif now >= slot.expires_at or slot.lease != lease:
+                self._evict(slot, lease, slot.doom or Reason.EXPIRED)
             else:
                 self._use_seconds += now - slot.acquired_at
-                slot.last_used = now
+                slot.acquired_at = slot.last_used = now
+                while self._queue:
+                    if slot.readable():  # an idle one is looked at when it is acquired
+                        self._evict(slot, lease, Reason.BROKEN)
+                        return
+                    if self._hand_over(slot, now):
+                        return
                 slot.state = IDLE
                 self._idle.append(slot)  # since the look at the queue no other thread got in
                 wakes_at = self._reaper.wakes_at
@@ -222,14 +231,11 @@ class Pool(Capacity[C]):
             if self._closed:
                 return
             self._closed = True
-            now = self._clock()
-            failed = [self._take_oldest(now) for _ in range(self._queue.length)]
-            for waiter in failed:
-                waiter.error = self._closed_error()
+            failed = self._fail_waiters(self._clock(), len(self._queue), self._closed_error())
             for slot in self._slots:
                 condemn(slot, Reason.CLOSED)
         for waiter in failed:
-            waiter.parker.wake()
+            waiter.wake()
         self._reap_now()
         self._reaper.wake()  # to find that nothing is left to do
         self._tell("pool_closed", Level.INFO)
@@ -250,23 +256,37 @@ class Pool(Capacity[C]):
 
     # ---- acquire
 
-    def _wait_in_line(self, started: float, maxwait: float) -> Slot | None:
-        """Queue for a slot. None: an idle one has turned up, try again."""
-        waiter = Waiter(self._runtime.parker(), started)
+    def _wait_in_line(self, started: float, now: float, maxwait: float) -> Slot:
+        """Queue for a slot."""
+        if self._closed:
+            raise self._closed_error()
+        queue, slots = self._queue, self._slots
+        if self.maxwaiting is not None and len(queue) >= self.maxwaiting:
+            self._rejected += 1
+            raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting), 0.0)
+        waiter = self._runtime.parker()
+        waiter.slot = waiter.error = UNSETTLED
+        waiter.queued_at = now
         joined = False
         try:
-            if not self._join(waiter):
-                return None
-            joined = True
-            self._park(waiter, started + maxwait - self._clock(), maxwait)
-            if waiter.slot is None and waiter.error is None:
-                self._leave(waiter, died=False)  # and if it is just being served, wait for that
+            queue.append(waiter)
+            self._waits += 1
+            size = len(slots)
+            if size < self.maxsize or size == self._closing or self._idle or self._closed:
+                self._see_to_queue(now)
+            joined = True  # else there is no room, and somebody will release
+            waiter.park(started + maxwait - now)
+            if waiter.slot is None:
+                self._park_on(waiter, started + maxwait, maxwait)
+                if self._leave(waiter):
+                    self._exhausted += 1
             if waiter.slot is not None:
                 return waiter.slot
         except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
-            self._leave(waiter, died=True)
-            if waiter.slot is not None:  # granted while dying: pass it on
-                self._put_back(waiter.slot, waiter.slot.lease, self._clock(), unused=True)
+            if self._leave(waiter):
+                self._abandoned += 1
+            elif waiter.slot is not None:  # granted while dying: pass it on
+                self._pass_on(waiter.slot)
             if not joined:
                 self._catch_up()
             raise
@@ -277,67 +297,49 @@ class Pool(Capacity[C]):
         message = timed_out(self.snapshot(), maxwait, waited, error)
         raise self._exhaustion(message, waited) from error
 
-    def _join(self, waiter: Waiter) -> bool:
-        """Enter the queue, and have done what that calls for. False: there is an idle slot."""
+    def _see_to_queue(self, now: float) -> None:
+        """Somebody has joined it: have done what that calls for."""
+        if self._closed:
+            raise self._closed_error()
+        while self._idle and self._queue:  # another thread could not see yet that somebody waits
+            slot = self._idle[-1]
+            del self._idle[-1]
+            slot.state = IN_USE
+            self._acquires += 1
+            slot.lease = next_lease()
+            self._pass_on(slot)
         with self._lock:
-            if self._closed:
-                raise self._closed_error()
-            if self._idle:
-                return False
-            now = self._clock()
-            waiting = self._queue.length
-            full = self.maxwaiting is not None and waiting >= self.maxwaiting
-            if full:
-                self._rejected += 1
-            else:
-                if not waiting:
-                    self._growth.demand_ended()
-                self._queue.append(waiter)
-                self._waits += 1
-                errands = self._decide(now)
-        if full:
-            raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting or 0), 0.0)
-        if errands is not NOTHING:
-            self._carry_out(errands)
-        if self._idle:
-            self._serve_from_idle()
-        return True
+            if len(self._queue) == 1:
+                self._growth.begin_anew()
+            errands = self._decide(now)
+        self._carry_out(errands)
 
-    def _serve_from_idle(self) -> None:
-        """Where another thread gave a slot back just before it could see somebody wait."""
-        served = []
-        with self._lock:
-            while self._idle and self._queue.length:
-                slot = self._idle[-1]
-                del self._idle[-1]
-                served.append(self._hand_over(slot, self._clock()))
-        for waiter in served:
-            waiter.parker.wake()
-
-    def _park(self, waiter: Waiter, seconds: float, forgiven: float) -> None:
-        """Until the record is settled or the time is up. Time in which the hub was blocked, so that
+    def _park_on(self, waiter: Parker, due: float, forgiven: float) -> None:
+        """Sleep on where the sleep ended early, or late: time in which the hub was blocked, so that
         nobody could have given anything back, does not count, up to ``forgiven`` seconds."""
-        while True:
-            late = waiter.parker.park(seconds)
-            if waiter.slot is not None or waiter.error is not None or late < BLOCKED:
-                return
-            seconds = min(late, forgiven)
-            forgiven -= seconds
-            if seconds <= 0:
+        while waiter.slot is None and waiter.error is None:
+            now = self._clock()
+            if now < due - EARLY:
+                waiter.park(due - now)
+            elif now >= due + BLOCKED and forgiven > 0:
+                more = min(now - due, forgiven)
+                forgiven -= more
+                due = now + more
+                waiter.park(more)
+            else:
                 return
 
-    def _leave(self, waiter: Waiter, *, died: bool) -> None:
-        """The caller's park has ended: if nobody has settled its record, it leaves the queue."""
-        with self._lock:
-            if not waiter.queued:
-                return
-            now = self._clock()
-            self._queue.leave(waiter)
-            self._waited(now - waiter.queued_at)
-            if died:
-                self._abandoned += 1
-            else:
-                self._exhausted += 1
+    def _leave(self, waiter: Parker) -> bool:
+        """The caller's sleep has ended: if nobody has settled its record, it leaves the queue."""
+        if waiter.slot is not None or waiter.error is not None:
+            return False
+        try:
+            # From the front, where those are whose time is up.
+            self._queue.remove(waiter)
+        except ValueError:  # it was settled just now, or had not joined
+            return False
+        self._waited(self._clock() - waiter.queued_at)
+        return True
 
     def _exhaustion(self, message: str, waited: float) -> PoolExhausted:
         self._tell("pool_exhausted", Level.WARNING, waited)
@@ -355,25 +357,19 @@ class Pool(Capacity[C]):
             self._reclaimed += 1
         self._tell("connection_reclaimed", Level.INFO, held)
 
-    def _put_back(self, slot: Slot, lease: int, now: float, *, unused: bool = False) -> None:
-        waiter, due, reason = None, NEVER, None
-        with self._lock:
-            self._end_lease(slot, lease, now, unused=unused)
-            slot.last_used = now
-            if now >= slot.expires_at:
-                reason = slot.doom or Reason.EXPIRED
-            elif self._queue.length and slot.readable():
-                reason = Reason.BROKEN  # an idle one is looked at when it is acquired
-            if reason is not None:
-                self._start_closing(slot)
-            else:
-                waiter, due = self._place(slot, now)
-        if waiter is not None:
-            waiter.parker.wake()
-        elif reason is not None:
-            self._close(slot, reason)
-        elif due < self._reaper.wakes_at:
-            self._have_reaped(slot)
+    def _pass_on(self, slot: Slot) -> None:
+        """Give on a slot that was granted to somebody who does not take it."""
+        now = self._clock()
+        if now >= slot.expires_at:
+            self._evict(slot, slot.lease, slot.doom or Reason.EXPIRED, unused=True)
+        elif slot.readable():
+            self._evict(slot, slot.lease, Reason.BROKEN, unused=True)
+        else:
+            with self._lock:
+                self._acquires -= 1
+                slot.last_used = now
+                due = self._place(slot, now)
+            self._reaper.wake_at(due)
 
     def _others_ended(self) -> bool:
         """Whether the server has ended idle sessions, too: then it is shutting down, or somebody
@@ -388,19 +384,16 @@ class Pool(Capacity[C]):
         self._reaper.wake_at(due)
 
     def _evict(self, slot: Slot, lease: int, reason: Reason, *, unused: bool = False) -> None:
+        """``unused``: it never reached its caller."""
         with self._lock:
-            self._end_lease(slot, lease, self._clock(), unused=unused)
+            if slot.lease != lease or slot.state is not IN_USE:
+                raise self._not_held(slot)
+            if unused:
+                self._acquires -= 1
+            else:
+                self._use_seconds += self._clock() - slot.acquired_at
             self._start_closing(slot)
         self._close(slot, reason)
-
-    def _end_lease(self, slot: Slot, lease: int, now: float, *, unused: bool) -> None:
-        """``unused``: it never reached its caller. *(locked)*"""
-        if slot.lease != lease or slot.state is not IN_USE:
-            raise self._not_held(slot)
-        if unused:
-            self._acquires -= 1
-        else:
-            self._use_seconds += now - slot.acquired_at
 
     def _not_held(self, slot: Slot) -> RuntimeError:
         return RuntimeError(

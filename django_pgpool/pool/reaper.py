@@ -82,7 +82,7 @@ class Reaper:
                 self.wakes_at = NEVER
 
     def _run(self, run: object, pause: float) -> None:
-        parker = self._runtime.parker(daemon=True)
+        parker = self._runtime.daemon_parker()
         if pause:
             parker.park(pause)
         while True:
@@ -93,7 +93,8 @@ class Reaper:
                 if due == NEVER:
                     self._parker = self._current = None
                     return
-            self._step(parker.park(due - now))
+            parker.park(due - now)
+            self._step(self._clock() - max(due, now))
 
     def _ended(self, run: object) -> None:
         """Replace a run that was killed or has crashed. Runs in the hub under gevent."""

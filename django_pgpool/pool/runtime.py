@@ -10,13 +10,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent.hub
 from gevent import Greenlet, get_hub
 from gevent.hub import Waiter as HubWaiter
 from gevent.monkey import get_original, is_module_patched
+
+if TYPE_CHECKING:
+    from .slot import Slot
 
 allocate_lock: Callable[[], threading.Lock] = get_original("_thread", "allocate_lock")
 _get_ident: Callable[[], int] = get_original("_thread", "get_ident")
@@ -25,61 +27,81 @@ _MAIN_THREAD: int = gevent.hub.MAIN_THREAD_IDENT  # type: ignore[attr-defined]  
 
 
 class Parker(Protocol):
-    """Lets one caller sleep until it is woken. A wake before the park is not lost."""
+    """Lets one caller sleep until it is woken. A wake before the park is not lost.
 
-    def park(self, seconds: float) -> float:
-        """Sleep until woken, at most so many seconds. May also end early, without a reason.
-        Returns the seconds by which it was woken later than that, as the hub was blocked."""
+    It carries the record of a caller who waits for a connection. That decides what became of the
+    caller, never the way in which the sleep ended: whoever takes it out of the queue settles it
+    at the same moment; who leaves the queue takes it out unsettled. Set by those who queue.
+    """
+
+    slot: Slot | None
+    error: BaseException | None
+    queued_at: float
+    """Clock reading."""
+
+    def park(self, seconds: float) -> None:
+        """Sleep until woken, at most so many seconds. May also end early, without a reason."""
 
     def wake(self) -> None:
         """End the sleep. From any greenlet or thread; never switches; may be repeated."""
 
 
 class Runtime(Protocol):
-    def parker(self, *, daemon: bool = False) -> Parker:
-        """For the calling greenlet or thread. A daemon's sleep does not keep the loop alive."""
+    def parker(self) -> Parker:
+        """For the calling greenlet or thread."""
+
+    def daemon_parker(self) -> Parker:
+        """The same; the sleep does not keep the loop alive."""
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
         """Run ``work`` on its own, whatever becomes of the caller. ``ended`` is called at its end,
         however it ended, and even if it never began. ``ended`` must not switch."""
 
 
-class GeventParker:
-    __slots__ = ("_daemon", "_hub", "_waiter")
+class GeventParker(HubWaiter):  # type: ignore[type-arg]  # only generic in the stubs
+    """For a greenlet of the hub in which it is made. Without an ``__init__`` and a dictionary: one
+    is made for each caller who waits."""
 
-    def __init__(self, *, daemon: bool = False) -> None:
-        self._hub = get_hub()
-        self._waiter: HubWaiter[None] = HubWaiter(self._hub)
-        # Only the main thread's loop is kept alive by others: a loop of our own would end at once.
-        self._daemon = daemon and self._hub.main_hub
+    __slots__ = ("error", "queued_at", "slot")
+    slot: Slot | None
+    error: BaseException | None
+    queued_at: float
+    keeps_loop_alive = True
 
-    def park(self, seconds: float) -> float:
-        due = monotonic() + max(seconds, 0.0)
-        timer = self._hub.loop.timer(max(seconds, 0.0), ref=not self._daemon)
-        timer.start(self._waiter.switch, None, update=True)
+    def park(self, seconds: float) -> None:
+        timer = self.hub.loop.timer(seconds if seconds > 0 else 0.0, ref=self.keeps_loop_alive)
+        timer.start(self.switch, None)
         try:
-            self._waiter.get()
+            self.get()
         finally:
             timer.close()
-            self._waiter.clear()
-        return monotonic() - due
+            self.clear()
 
     def wake(self) -> None:
         # A HubWaiter switches only into a greenlet that still sits in its own get(): a wake that
         # arrives after the sleeper was killed is harmless.
-        loop: Any = self._hub.loop
+        hub = self.hub
+        loop: Any = hub.loop
         if loop is None:
             return  # the sleeper's thread has ended
-        if self._hub.thread_ident == _get_ident():
-            loop.run_callback(self._waiter.switch, None)
+        if hub.thread_ident == _get_ident():
+            loop.run_callback(self.switch, None)
         else:
             with suppress(ValueError):  # "operation on destroyed loop": it is just ending
-                loop.run_callback_threadsafe(self._waiter.switch, None)
+                loop.run_callback_threadsafe(self.switch, None)
+
+
+class DaemonParker(GeventParker):
+    __slots__ = ()
+    keeps_loop_alive = False
 
 
 class GeventRuntime:
-    def parker(self, *, daemon: bool = False) -> GeventParker:
-        return GeventParker(daemon=daemon)
+    parker = GeventParker
+
+    def daemon_parker(self) -> GeventParker:
+        # Only the main thread's loop is kept alive by others: a loop of our own would end at once.
+        return DaemonParker() if get_hub().main_hub else GeventParker()
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
         if is_main_thread():
@@ -108,15 +130,17 @@ def _run_with_own_hub(work: Callable[[], None], ended: Callable[[], None]) -> No
 
 
 class ThreadParker:
-    __slots__ = ("_lock",)
+    __slots__ = ("_lock", "error", "queued_at", "slot")
+    slot: Slot | None
+    error: BaseException | None
+    queued_at: float
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
         self._lock.acquire()
 
-    def park(self, seconds: float) -> float:
+    def park(self, seconds: float) -> None:
         self._lock.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
-        return 0.0  # threads do not block each other
 
     def wake(self) -> None:
         with suppress(RuntimeError):  # not locked: woken already
@@ -124,8 +148,7 @@ class ThreadParker:
 
 
 class ThreadRuntime:
-    def parker(self, *, daemon: bool = False) -> ThreadParker:
-        return ThreadParker()
+    parker = daemon_parker = ThreadParker
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
         if gevent_has_patched():  # since: it has to be a real thread all the same

@@ -82,23 +82,22 @@ class Predicting(Pool[Any]):
         return errands
 
     def _look_again_at(self) -> float:
-        uncovered = self._queue.length - self._opening
+        uncovered = len(self._queue) - self._opening
         if uncovered <= 0 or self._opening or len(self._slots) >= self.maxsize:
             return math.inf  # the end of an opening decides anew
         now = self._clock()
-        return now + max(self._owed_in(now), 0.0) / self._queue.length + 0.001
+        return now + max(self._owed_in(now), 0.0) / len(self._queue) + 0.001
 
     def _predicted(self) -> int:
         """Waiters whom no release will serve during an opening."""
         uses = self._acquires - self._in_use
         use = max(self._use_seconds / uses, _TICK) if uses else math.inf
         served = self._in_use * self._opening_takes / use
-        return max(int(self._queue.length - self._opening - served), 0)
+        return max(int(len(self._queue) - self._opening - served), 0)
 
     def _owed_in(self, now: float) -> float:
         """Seconds of waiting that are missing to an opening's time."""
-        waiting = (waiter for waiter in self._queue._queue if waiter.queued)
-        since = (now - max(waiter.queued_at, self._started_at) for waiter in waiting)
+        since = (now - max(waiter.queued_at, self._started_at) for waiter in self._queue)
         return self._opening_takes - math.fsum(since)
 
     @property

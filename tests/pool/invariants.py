@@ -10,8 +10,8 @@ from fakes import FakeDriver
 from virtual_time import Simulation
 
 from django_pgpool.pool import Pool, State
+from django_pgpool.pool.runtime import Parker
 from django_pgpool.pool.slot import Slot
-from django_pgpool.pool.waiter import Waiter
 
 LEGAL = {
     None: {State.OPENING},
@@ -56,7 +56,7 @@ class Invariants:
         self.driver = driver
         RecordedSlot.numbers = count()
         self._size = 0
-        self._queue: list[Waiter] = []
+        self._queue: list[Parker] = []
         simulation.checks.append(self.after_every_switch)
 
     def after_every_switch(self) -> None:
@@ -91,15 +91,13 @@ class Invariants:
         self._size = size
 
     def _first_in_first_out(self) -> None:
-        queue = self.pool._queue
-        living = [waiter for waiter in queue._queue if waiter.queued]
-        assert queue.length == len(living)
+        living = list(self.pool._queue)
         assert not any(waiter.slot or waiter.error for waiter in living)
         overtaken = False
         for waiter in self._queue:
             served = waiter.slot is not None or waiter.error is not None
             assert not (served and overtaken), "served before somebody who has waited longer"
-            overtaken = overtaken or waiter.queued
+            overtaken = overtaken or waiter in living
         self._queue = living
 
     def at_rest(self) -> None:

@@ -109,7 +109,7 @@ def test_a_queue_that_was_empty_for_a_moment_begins_anew() -> None:
     for _ in range(10):
         growth.succeeded(waiting=1)
     assert growth.allowed(0.0, opening=6) == FIRST + 10 - 6
-    growth.demand_ended()
+    growth.begin_anew()
     assert growth.allowed(0.0, opening=1) == FIRST - 1
     assert growth.allowed(0.0, opening=FIRST + 1) == 0
 
@@ -217,7 +217,7 @@ def test_attempts_during_an_outage_are_few_and_never_more_than_one_at_a_time(rig
 def test_a_quiet_moment_in_an_outage_allows_no_more_attempts_at_a_time() -> None:
     growth = Growth(Random(1))
     growth.failed(100.0, DriverError(), brief=False)
-    growth.demand_ended()
+    growth.begin_anew()
     assert growth.allowed(growth.retry_at, opening=0) == 1
 
 

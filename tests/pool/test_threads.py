@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -16,11 +18,10 @@ import pytest
 from fakes import FakeDriver, slow
 from gevent.threadpool import ThreadPool
 
-from django_pgpool.exceptions import PoolExhausted
+from django_pgpool.exceptions import PoolClosed, PoolExhausted
 from django_pgpool.pool import Pool
 from django_pgpool.pool.runtime import GeventRuntime, ThreadParker, ThreadRuntime
 from django_pgpool.pool.slot import next_lease
-from django_pgpool.pool.waiter import WaitQueue
 from pool.conftest import World, eventually
 
 SCRIPT = """
@@ -157,24 +158,54 @@ def test_no_thread_to_be_had_is_a_failed_opening(
     pool.close()
 
 
+class Watched(deque[Any]):
+    """The queue, with something that happens just before somebody enters it."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self._meanwhile = meanwhile
+
+    def append(self, waiter: Any) -> None:
+        self._meanwhile()
+        super().append(waiter)
+
+
 @pytest.mark.threads
-def test_a_release_that_does_not_see_the_queue_yet_is_not_missed(
-    threads: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_release_that_does_not_see_the_queue_yet_is_not_missed(threads: World) -> None:
     pool = threads.build(maxsize=1, maxwait=30.0)
     slot = pool.acquire()
     lease = slot.lease
-    append = WaitQueue.append
 
-    def meanwhile(*arguments: Any) -> None:
-        """After the look for an idle slot, before the queue is entered."""
-        monkeypatch.undo()
+    def meanwhile() -> None:
         threads.start(pool.release, slot, lease)
         threads.eventually(lambda: slot in pool._idle)
-        append(*arguments)
 
-    monkeypatch.setattr(WaitQueue, "append", meanwhile)
+    pool._queue = Watched(meanwhile)
     assert threads.start(pool.acquire)(10.0) is slot
+    pool.close()
+
+
+@pytest.mark.threads
+def test_a_close_that_does_not_see_the_queue_yet_is_not_missed(threads: World) -> None:
+    pool = threads.build(maxsize=1, maxwait=30.0)
+    slot = pool.acquire()
+    pool._queue = Watched(lambda: threads.start(pool.close)(10.0))
+    with pytest.raises(PoolClosed):
+        threads.start(pool.acquire)(10.0)
+    pool.release(slot, slot.lease)
+    assert pool.snapshot().size == pool.snapshot().waiting == 0
+
+
+@pytest.mark.threads
+def test_a_slot_that_has_gone_before_the_queue_was_entered_is_replaced(threads: World) -> None:
+    pool = threads.build(maxsize=1, maxwait=30.0)
+    slot = pool.acquire()
+
+    def meanwhile() -> None:
+        threads.start(pool.evict, slot, slot.lease)(10.0)
+        threads.eventually(lambda: pool.snapshot().size == 0)
+
+    pool._queue = Watched(meanwhile)
+    assert threads.start(pool.acquire)(10.0) is not slot
     pool.close()
 
 
@@ -184,25 +215,13 @@ def test_a_waiter_whose_time_is_up_while_it_is_being_served_gets_its_slot(
 ) -> None:
     pool = threads.build(maxsize=1, cleanup=None, expires=None)
     slot = pool.acquire()
-    served, time_is_up = threading.Event(), threading.Event()
-    waited = Pool._waited
 
-    def park(parker: ThreadParker, seconds: float) -> float:
-        served.wait(10.0)
-        time_is_up.set()
-        return 0.0
+    def late(parker: ThreadParker, seconds: float) -> None:
+        """The time is up; before the waiter looks, it is served."""
+        pool.release(slot, slot.lease)
 
-    def slowly(pool: Pool[Any], seconds: float) -> None:
-        served.set()
-        time_is_up.wait(10.0)
-        waited(pool, seconds)
-
-    monkeypatch.setattr(ThreadParker, "park", park)
-    monkeypatch.setattr(Pool, "_waited", slowly)
-    waiter = threads.start(pool.acquire)
-    threads.eventually(lambda: pool.snapshot().waiting == 1)
-    pool.release(slot, slot.lease)
-    assert waiter(10.0) is slot
+    monkeypatch.setattr(ThreadParker, "park", late)
+    assert threads.start(pool.acquire)(10.0) is slot
     monkeypatch.undo()
     pool.release(slot, slot.lease)
     pool.close()

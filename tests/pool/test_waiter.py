@@ -1,4 +1,4 @@
-"""The queue, and the ways in which a caller sleeps and is woken."""
+"""The ways in which a caller sleeps and is woken."""
 
 from __future__ import annotations
 
@@ -12,65 +12,6 @@ import pytest
 from gevent.threadpool import ThreadPool
 
 from django_pgpool.pool.runtime import GeventParker, GeventRuntime, ThreadParker
-from django_pgpool.pool.waiter import Waiter, WaitQueue
-
-
-class NoParker:
-    def park(self, seconds: float) -> float:
-        raise NotImplementedError
-
-    def wake(self) -> None:
-        raise NotImplementedError
-
-
-def queue_of(number: int) -> tuple[WaitQueue, list[Waiter]]:
-    queue = WaitQueue()
-    waiters = [Waiter(NoParker(), float(index)) for index in range(number)]
-    for waiter in waiters:
-        queue.append(waiter)
-    return queue, waiters
-
-
-def test_first_in_first_out() -> None:
-    queue, waiters = queue_of(5)
-    assert [queue.popleft() for _ in waiters] == waiters
-    assert queue.length == 0
-    with pytest.raises(IndexError):
-        queue.popleft()
-
-
-def test_who_has_left_is_skipped_and_not_counted() -> None:
-    queue, waiters = queue_of(6)
-    for index in (0, 3, 5):
-        queue.leave(waiters[index])
-    assert queue.length == 3
-    assert [queue.popleft() for _ in range(3)] == [waiters[index] for index in (1, 2, 4)]
-    with pytest.raises(IndexError):
-        queue.popleft()
-
-
-def test_the_queue_does_not_keep_those_who_have_left() -> None:
-    queue, waiters = queue_of(10_000)
-    for waiter in waiters[:-1]:
-        queue.leave(waiter)
-    assert len(queue._queue) <= 34
-    assert queue.popleft() is waiters[-1]
-
-
-def test_leaving_costs_the_same_however_long_the_queue_is() -> None:
-    moved = 0
-
-    queue, waiters = queue_of(20_000)
-    before = queue._queue
-    for waiter in waiters:
-        queue.leave(waiter)
-        if queue._queue is not before:
-            before = queue._queue
-            moved += len(before)
-    assert moved <= 2 * len(waiters)
-
-
-# ---- parkers
 
 
 def test_a_wake_before_the_park_is_not_lost() -> None:
@@ -151,10 +92,10 @@ def test_waking_one_whose_thread_has_ended_is_harmless() -> None:
     parker = foreign.apply(GeventParker)
     foreign.kill()
     end = time.monotonic() + 5.0
-    while parker._hub.loop is not None and time.monotonic() < end:
+    while parker.hub.loop is not None and time.monotonic() < end:
         gevent.sleep(0.005)
     parker.wake()
-    parker._hub.thread_ident  # noqa: B018  still there: only its loop is gone
+    parker.hub.thread_ident  # noqa: B018  still there: only its loop is gone
 
 
 @pytest.mark.threads
