@@ -136,6 +136,9 @@ class Simulation:
     def parker(self) -> SimulatedParker:
         return SimulatedParker(self)
 
+    def daemon_parker(self) -> SimulatedParker:
+        return self.parker()
+
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
         self._start(Task(work, ended, self.fatal))
 
