@@ -142,7 +142,7 @@ def test_at_night_the_pool_reaches_zero_without_any_traffic(make_alias, events):
     assert alias.backends > 1
     eventually(lambda: alias.backends == 0)
     eventually(lambda: alias.pool.snapshot().size == 0)
-    assert set(alias.pool.snapshot().evictions) == {"idle"}
+    assert set(alias.pool.snapshot().evictions) <= {"idle", "surplus"}
     assert alias.ask("SELECT 1") == 1  # and in the morning it opens again
 
 

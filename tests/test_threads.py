@@ -111,7 +111,7 @@ assert get_pool().snapshot().size > 0
 wait_for(lambda: threads() == 2)
 wait_for(lambda: get_pool().snapshot().size == 0)
 wait_for(lambda: threads() == 1)  # an empty pool needs none
-assert set(get_pool().snapshot().evictions) == {"idle"}
+assert set(get_pool().snapshot().evictions) <= {"idle", "surplus"}
 """
     run(code, maxsize=5, cleanup=0.2).ok()
 
