@@ -7,7 +7,6 @@ import inspect
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -25,7 +24,7 @@ from .drivers.waiting import make_green
 from .options import OWN_OPTIONS, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
-from .pool import Pool
+from .pool import Pool, Slot
 
 if TYPE_CHECKING:
     Base = DatabaseWrapper
@@ -108,9 +107,9 @@ class PooledMixin(Base):
         if entry is None:
             make_green()
             return super().get_new_connection(conn_params)
-        return self._acquire(entry)
+        return self._acquire(entry).connection
 
-    def _acquire(self, entry: registry.Entry) -> Any:
+    def _acquire(self, entry: registry.Entry) -> Slot:
         hold = self._hold
         if hold is None:
             hold = self._hold = Hold(self)
@@ -121,7 +120,7 @@ class PooledMixin(Base):
         if entry.options.held_warning is not None:
             entry.pool.note_holder(slot)
         self.isolation_level = entry.isolation_level
-        return slot.connection
+        return slot
 
     def open_connection(self) -> TrackedConnection:
         """For the pool, called on a wrapper that nobody else uses: open a connection and do what
@@ -200,12 +199,13 @@ class PooledMixin(Base):
         self.atomic_blocks = []
         self.needs_rollback = False
         self.health_check_enabled = settings["CONN_HEALTH_CHECKS"]
-        max_age = settings["CONN_MAX_AGE"]
-        self.close_at = None if max_age is None else monotonic() + max_age
         self.closed_in_transaction = False
         self.errors_occurred = False
         self.health_check_done = True
-        self.connection = self._acquire(entry)
+        slot = self._acquire(entry)
+        self.connection = slot.connection
+        max_age = settings["CONN_MAX_AGE"]
+        self.close_at = None if max_age is None else slot.acquired_at + max_age
         if settings["AUTOCOMMIT"] and not self.run_commit_hooks_on_set_autocommit_on:
             self.autocommit = True
         else:

@@ -87,6 +87,8 @@ class Psycopg2Driver:
         self._cancel_timeout = cancel_timeout
         self._settings: tuple[Any, ...] = ()
         """What a holder may change on the client's side; the same for all connections."""
+        self._string_types: dict[int, Any] = {}
+        self._binary_types: dict[int, Any] = {}
 
     def open(self) -> TrackedConnection:
         make_green()
@@ -94,8 +96,10 @@ class Psycopg2Driver:
         connection.left_state = False
         connection.read_timeout = self._read_timeout
         connection.cancel_timeout = self._cancel_timeout
-        settings = _settings_of(connection)
-        self._settings = tuple(dict(v) if isinstance(v, dict) else v for v in settings)
+        connection.changed = False
+        self._settings = _settings_of(connection)
+        self._string_types = dict(connection.string_types)
+        self._binary_types = dict(connection.binary_types)
         return connection
 
     def probe(self, connection: TrackedConnection) -> Callable[[], object]:
@@ -121,7 +125,10 @@ class Psycopg2Driver:
             status == _IDLE
             and not dirty
             and not connection.refused_writing
-            and _settings_of(connection) == self._settings
+            and connection.string_types == self._string_types
+            and connection.binary_types == self._binary_types
+            and not (connection.notices or connection.notifies)
+            and (not connection.changed or self._is_as_it_was(connection))
         ):
             return None
         if status != _IDLE and status not in _IN_TRANSACTION:
@@ -135,6 +142,10 @@ class Psycopg2Driver:
             return Reason.BROKEN
         # Whatever was done above: nothing becomes idle in the pool that is not idle at the server.
         return None if connection.get_transaction_status() == _IDLE else Reason.DIRTY
+
+    def _is_as_it_was(self, connection: TrackedConnection) -> bool:
+        connection.changed = _settings_of(connection) != self._settings
+        return not connection.changed
 
     def _is_standby(self, connection: TrackedConnection) -> bool:
         """Whether the server itself is read-only, not just the holder's transaction."""
@@ -158,21 +169,18 @@ class Psycopg2Driver:
             connection.readonly,
             connection.deferrable,
             connection.cursor_factory,
-            string_types,
-            binary_types,
             encoding,
-            _,
         ) = self._settings
         if connection.encoding != encoding:
             connection.set_client_encoding(encoding)
-        _replace(connection.string_types, string_types)
-        _replace(connection.binary_types, binary_types)
+        _replace(connection.string_types, self._string_types)
+        _replace(connection.binary_types, self._binary_types)
         connection.notices.clear()
         connection.notifies.clear()
         if dirty:
             with connection.cursor() as cursor:
                 cursor.execute(connection.restore)
-        connection.left_state = False
+        connection.changed = connection.left_state = False
 
     def close(self, connection: TrackedConnection) -> Callable[[], None] | None:
         return farewell(connection, FAREWELL)
@@ -245,10 +253,7 @@ def _settings_of(connection: TrackedConnection) -> tuple[Any, ...]:
         connection.readonly,
         connection.deferrable,
         connection.cursor_factory,
-        connection.string_types,
-        connection.binary_types,
         connection.encoding,
-        not (connection.notices or connection.notifies),
     )
 
 

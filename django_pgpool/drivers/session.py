@@ -31,9 +31,27 @@ TERMINATED = "terminating connection due to administrator command"
 """SQLSTATE 57P01 admin_shutdown, of which psycopg2 passes on no more than the text."""
 
 
+def _noted(name: str) -> property:
+    """A setting of psycopg2's connection, of which is noted that somebody has set it."""
+    setting = getattr(Connection, name)
+
+    def change(connection: TrackedConnection, value: Any) -> None:
+        connection.changed = True
+        setting.__set__(connection, value)
+
+    return property(setting.__get__, change)
+
+
 class TrackedConnection(Connection):
     left_state = False
     """Whether this holder may have left something in the session."""
+    changed = False
+    """Whether somebody may have changed a setting on the client's side."""
+    autocommit = _noted("autocommit")
+    isolation_level = _noted("isolation_level")
+    readonly = _noted("readonly")
+    deferrable = _noted("deferrable")
+    cursor_factory = _noted("cursor_factory")
     restore = RESET
     """The SQL that takes the session back to the state it was configured in."""
     read_timeout: float | None = None
@@ -75,11 +93,21 @@ class TrackedConnection(Connection):
                 cursor.close()
         self._named.clear()
 
+    def set_session(self, *args: Any, **kwargs: Any) -> None:
+        self.changed = True
+        super().set_session(*args, **kwargs)
+
+    def set_isolation_level(self, level: int | None) -> None:
+        self.changed = True
+        super().set_isolation_level(level)
+
     def reset(self) -> None:
+        self.changed = True
         self.left_state = True  # RESET ALL: the time zone is no longer ours
         super().reset()
 
     def set_client_encoding(self, encoding: str) -> None:
+        self.changed = True
         self.left_state = True
         super().set_client_encoding(encoding)
 
