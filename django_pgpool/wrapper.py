@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import _thread
-import inspect
 from asyncio import _get_running_loop
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapp
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
+from greenlet import getcurrent
 
 from . import registry
 from .drivers.hosts import first_to_open
@@ -48,7 +48,6 @@ def _refuse_async() -> None:
 
 
 _connect, _close = BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close
-_unguarded_close: Callable[[DatabaseWrapper], None] = inspect.unwrap(_close)
 
 
 class PooledMixin(Base):
@@ -68,6 +67,7 @@ class PooledMixin(Base):
         cls._takes_the_short_way = (
             below.connect is _connect
             and below.close is _close
+            and cls._close is PooledMixin._close
             and cls.get_new_connection is PooledMixin.get_new_connection
             and cls.set_autocommit is PooledMixin.set_autocommit
             and cls._set_autocommit is DatabaseWrapper._set_autocommit  # type: ignore[attr-defined]
@@ -223,10 +223,18 @@ class PooledMixin(Base):
 
     def close_if_health_check_failed(self) -> None:
         # Django calls it before each use. Outside of transactions a lost connection is replaced.
-        self._refuse_djangos_pool()
-        if self._is_lost and self.autocommit and not self.in_atomic_block:
+        if self.settings_dict["OPTIONS"].get("pool"):
+            self._refuse_djangos_pool()
+        if (
+            (connection := self.connection) is not None
+            and (connection.closed or getattr(connection, "abandoned", False))
+            and self._holds_slot
+            and self.autocommit
+            and not self.in_atomic_block
+        ):
             self.close()
-        super().close_if_health_check_failed()
+        if self.health_check_enabled:
+            super().close_if_health_check_failed()
 
     def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
         if autocommit and self.settings_dict["AUTOCOMMIT"] and not self.in_atomic_block:
@@ -251,13 +259,26 @@ class PooledMixin(Base):
 
     def close(self) -> None:
         if (
-            _get_running_loop() is None
-            and self._takes_the_short_way
-            and BaseDatabaseWrapper.close is _close
+            _get_running_loop() is not None
+            or not self._takes_the_short_way
+            or BaseDatabaseWrapper.close is not _close
         ):
-            _unguarded_close(self)
-        else:
             super().close()
+            return
+        # Django's close(), line by line; _close() without a detour.
+        self.validate_thread_sharing()
+        self.run_on_commit = []
+        if self.closed_in_transaction or self.connection is None:
+            return
+        try:
+            if not self._release():
+                self._close()
+        finally:
+            if self.in_atomic_block:
+                self.closed_in_transaction = True
+                self.needs_rollback = True
+            else:
+                self.connection = None
 
     def _close(self) -> None:
         if not self._release():
@@ -278,8 +299,10 @@ class PooledMixin(Base):
         return True
 
     def validate_thread_sharing(self) -> None:
-        # Django's two questions in reverse order: the other one takes a lock.
-        if self._thread_ident != _thread.get_ident():  # type: ignore[attr-defined]  # stubs lack it
+        # Django's two questions in reverse order: the other one takes a lock. And first of all what
+        # gevent's get_ident() would answer, at a third of its cost.
+        created_by = self._thread_ident  # type: ignore[attr-defined]  # stubs lack it
+        if created_by != id(getcurrent()) and created_by != _thread.get_ident():
             super().validate_thread_sharing()
 
     @property

@@ -86,15 +86,19 @@ def test_every_attribute_is_as_after_djangos_own(
     assert states[0][1], "connection_created is sent"
 
 
-def test_django_has_not_changed_what_we_shorten():
-    """If this fails, read Django's connect() again and change ours, and this text, accordingly."""
-    source = inspect.getsource(inspect.unwrap(BaseDatabaseWrapper.connect))
-    lines = [
+def lines_of(method):
+    """Without decorators, comments and the docstring."""
+    source = textwrap.dedent(inspect.getsource(inspect.unwrap(method)))
+    return [
         line.strip()
-        for line in textwrap.dedent(source).splitlines()
+        for line in source.splitlines()
         if line.strip() and not line.strip().startswith(("#", '"""', "@", "def "))
     ]
-    assert lines == [
+
+
+def test_django_has_not_changed_what_we_shorten():
+    """If this fails, read Django's methods again and change ours, and this text, accordingly."""
+    assert lines_of(BaseDatabaseWrapper.connect) == [
         "self.check_settings()",
         "self.in_atomic_block = False",
         "self.savepoint_ids = []",
@@ -112,6 +116,31 @@ def test_django_has_not_changed_what_we_shorten():
         "self.init_connection_state()",
         "connection_created.send(sender=self.__class__, connection=self)",
         "self.run_on_commit = []",
+    ]
+    assert lines_of(BaseDatabaseWrapper.close) == [
+        "self.validate_thread_sharing()",
+        "self.run_on_commit = []",
+        "if self.closed_in_transaction or self.connection is None:",
+        "return",
+        "try:",
+        "self._close()",
+        "finally:",
+        "if self.in_atomic_block:",
+        "self.closed_in_transaction = True",
+        "self.needs_rollback = True",
+        "else:",
+        "self.connection = None",
+    ]
+    assert lines_of(BaseDatabaseWrapper.close_if_health_check_failed) == [
+        "if (",
+        "self.connection is None",
+        "or not self.health_check_enabled",
+        "or self.health_check_done",
+        "):",
+        "return",
+        "if not self.is_usable():",
+        "self.close()",
+        "self.health_check_done = True",
     ]
 
 

@@ -116,7 +116,11 @@ class TrackingCursor(Cursor):
     lease = 0
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2 names it so
-        self._watch(query, vars)
+        connection: Any = self.connection  # as in _lent(), which each statement would feel
+        if self.lease != connection.lease:
+            raise _given_back()
+        if not connection.left_state:
+            _watch(connection, query, vars)
         try:
             super().execute(query, vars)
         except Error as error:
@@ -124,7 +128,7 @@ class TrackingCursor(Cursor):
             raise
 
     def executemany(self, query: Any, vars_list: Any) -> None:
-        self._watch(query)
+        _watch(self._lent(), query)
         try:
             super().executemany(query, map(self._passed, vars_list))
         except Error as error:
@@ -132,7 +136,7 @@ class TrackingCursor(Cursor):
             raise
 
     def copy_expert(self, sql: Any, *args: Any, **kwargs: Any) -> None:
-        self._watch(sql)
+        _watch(self._lent(), sql)
         try:
             super().copy_expert(sql, *args, **kwargs)
         except Error as error:
@@ -151,15 +155,6 @@ class TrackingCursor(Cursor):
         self._lent().left_state = True
         return super().callproc(*args, **kwargs)
 
-    def _watch(self, query: Any, parameters: Any = None) -> None:
-        connection = self._lent()
-        if connection.left_state:
-            return
-        if not isinstance(query, str):
-            query = _text(query, connection)
-        if leaves_state(query) or (parameters is not None and inlines_sql(parameters)):
-            connection.left_state = True
-
     def _passed(self, parameters: Any) -> Any:
         """One row of executemany(), which may come from an iterator: there is one look at it."""
         if inlines_sql(parameters):
@@ -177,11 +172,22 @@ class TrackingCursor(Cursor):
         """The connection, as long as it is lent to the holder who made this cursor."""
         connection: Any = self.connection
         if self.lease != connection.lease:
-            raise InterfaceError("cursor already closed: its connection was given back to the pool")
+            raise _given_back()
         return connection
 
     def _connection(self) -> Any:
         return self.connection
+
+
+def _watch(connection: Any, query: Any, parameters: Any = None) -> None:
+    if not isinstance(query, str):
+        query = _text(query, connection)
+    if leaves_state(query) or (parameters is not None and inlines_sql(parameters)):
+        connection.left_state = True
+
+
+def _given_back() -> InterfaceError:
+    return InterfaceError("cursor already closed: its connection was given back to the pool")
 
 
 def _text(query: Any, connection: Any) -> str:

@@ -24,7 +24,6 @@ from .demand import Demand, soon
 from .driver import C
 from .errors import forget_frames, fresh, one_line
 from .events import Level, Reason
-from .expiry import expiry
 from .ledger import Ledger
 from .reaper import BLOCKED, NEVER, Reaper
 from .runtime import Parker
@@ -185,8 +184,7 @@ class Capacity(Ledger[C]):
             if doomed:
                 self._start_closing(slot)
             else:
-                taken = (other.expires_at for other in self._slots if other is not slot)
-                slot.expires_at = expiry(now, self.expires, self.maxsize, taken, self._random)
+                slot.expires_at = self._expiry.next(now, self.expires)
                 due = self._place(slot, now)
             errands = self._decide(now)
         self._carry_out(errands)

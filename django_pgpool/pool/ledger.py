@@ -11,6 +11,7 @@ from typing import Generic
 
 from .driver import C, Driver
 from .events import Event, Level, Observer, Reason
+from .expiry import Expiry
 from .growth import Growth
 from .note import Note
 from .reaper import NEVER
@@ -47,8 +48,8 @@ class Ledger(Generic[C]):
         self._observers = tuple(observers)
         self._runtime = runtime
         self._clock = clock
-        self._random = random
         self._growth = Growth(random)
+        self._expiry = Expiry(random)
         self._begin(allocate_lock())
 
         self._acquires = 0
