@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...engines import (
     FREE,
+    FREE_ON_DJANGOS_WAY,
     GEVENTPOOL2,
     GEVENTPOOL_REUSING,
     MAXSIZE,
@@ -23,7 +24,7 @@ SPREAD = Target(0.02)
 
 
 def _read(engine: Engine, connections: int = MAXSIZE) -> Subject:
-    name, free = engine.name, FREE.name
+    name, free = engine.name, FREE_ON_DJANGOS_WAY.name
     metrics = (
         Metric("ops", f"{name}: reads", "/s", f"{free}.ops", aims(engine, OPS)),
         Metric("cpu", f"{name}: one read", "us CPU", f"{free}.cpu"),
@@ -38,9 +39,10 @@ SECTION = Section(
     "orm",
     f"Django: {GREENLETS} greenlets that read one row with the ORM, {MAXSIZE} connections"
     f" (persistent: {GREENLETS})",
-    "the free pool",
+    "the free pool with Django's connect()",
     (
         _read(PGPOOL),
+        _read(FREE_ON_DJANGOS_WAY),
         _read(FREE),
         _read(PERSISTENT, GREENLETS),
         _read(GEVENTPOOL2),
