@@ -14,7 +14,7 @@ SOON_AT_LEAST = 0.1
 class Demand:
     """The load is the number of connections in use, averaged over the last ``memory`` seconds.
 
-    Requests that come at random and make the load ``b`` use more than ``b + 3 sqrt(b) + 1`` at once
+    Requests that come at random and make the load ``b`` use more than ``b + 4 sqrt(b) + 1`` at once
     but rarely: the square root staffing rule (A. K. Erlang, 1924; Halfin and Whitt, Operations
     Research 29, 1981). ``docs/policies.md`` compares it with other rules.
     """
@@ -38,7 +38,7 @@ class Demand:
     @property
     def connections(self) -> float:
         """As many are enough."""
-        return self._load + 3 * math.sqrt(self._load) + 1
+        return self._load + 4 * math.sqrt(self._load) + 1
 
 
 def soon(cleanup: float) -> float:

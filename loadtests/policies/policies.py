@@ -105,7 +105,7 @@ FREE = Policy(
 )
 OWN = _real(
     "the pool",
-    "as it is: four, eight at a time; closed after cleanup, or soon if above b + 3 sqrt b + 1, the"
+    "as it is: four, eight at a time; closed after cleanup, or soon if above b + 4 sqrt b + 1, the"
     " load and its spread",
 )
 ALONE = shrinking.Everything
@@ -134,8 +134,8 @@ CLOSING = (
     _real("cleanup / idle", "the more are idle, the sooner", pool=shrinking.Shared),
     _real("100 openings", "after 100 times an opening's time", pool=shrinking.Rent),
     _real("2 b + 2", "the pool; soon, what is above twice the load and 2", demand=shrinking.Twice),
-    _real("b + 2 sqrt b + 1", "the pool, with less of the spread", demand=shrinking.Narrow),
-    _real("b + 4 sqrt b + 1", "the pool, with more of the spread", demand=shrinking.Wide),
+    _real("b + 3 sqrt b + 1", "the pool, with less of the spread", demand=shrinking.Narrow),
+    _real("b + 2 sqrt b + 1", "the same, still less", demand=shrinking.Narrower),
 )
 SIDES = {"opening": OPENING, "closing": CLOSING}
 """What is compared with what. A policy of several sides is simulated once."""

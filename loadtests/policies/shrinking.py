@@ -29,19 +29,19 @@ class Twice(Demand):
 
 
 class Narrow(Demand):
-    """Two of the spread instead of three."""
+    """Three of the spread instead of four."""
+
+    @property
+    def connections(self) -> float:
+        return self._load + 3 * math.sqrt(self._load) + 1
+
+
+class Narrower(Demand):
+    """Two of the spread instead of four."""
 
     @property
     def connections(self) -> float:
         return self._load + 2 * math.sqrt(self._load) + 1
-
-
-class Wide(Demand):
-    """Four of the spread instead of three."""
-
-    @property
-    def connections(self) -> float:
-        return self._load + 4 * math.sqrt(self._load) + 1
 
 
 class Shared(Pool[Any]):

@@ -19,14 +19,14 @@ def test_random_arrivals_of_a_load_need_its_square_root_more() -> None:
     demand = Demand(0.0, 1.0)
     assert demand.connections == 1
     demand.observe(100.0, used=400.0)
-    assert demand.connections == pytest.approx(4 + 3 * 2 + 1)
+    assert demand.connections == pytest.approx(4 + 4 * 2 + 1)
 
 
 def test_a_load_is_forgotten() -> None:
     demand = Demand(0.0, 1.0)
     demand.observe(100.0, used=400.0)
     demand.observe(101.0, used=400.0)
-    assert 3 < demand.connections < 7
+    assert 3 < demand.connections < 8
     demand.observe(150.0, used=400.0)
     assert demand.connections == pytest.approx(1)
 

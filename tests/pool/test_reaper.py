@@ -52,7 +52,7 @@ def test_what_the_load_may_need_stays_for_cleanup_seconds(rig: Rig) -> None:
     rig.advance(60.0)
     rig.release(*slots[:6])
     rig.advance(19.9)
-    assert rig.numbers.idle == 6  # load 4: 4 + 3 * 2 + 1 = 11 may be needed
+    assert rig.numbers.idle == 6  # load 4: 4 + 4 * 2 + 1 = 13 may be needed
     rig.advance(0.2)
     assert rig.numbers.idle == 0
     assert rig.numbers.evictions == {"idle": 6}
