@@ -129,6 +129,23 @@ def test_settings_of_the_connection_object_do_not_reach_the_next_holder(alias):
         assert not isinstance(wrapper.connection.cursor(), extras.DictCursor)
 
 
+class ReadOnlyAtTimes(extensions.connection):
+    """A site's own class, whose methods go past the tracking."""
+
+    def only_read(self):
+        super().set_session(readonly=True)
+
+
+def test_settings_that_a_class_of_the_site_changes_do_not_reach_the_next_holder(make_alias):
+    alias = make_alias(maxsize=1, connection_factory=ReadOnlyAtTimes)
+    with alias.request() as wrapper:
+        pid = alias.pid()
+        wrapper.connection.only_read()
+    with alias.request():
+        assert alias.pid() == pid
+        assert alias.value("SHOW transaction_read_only") == "off"
+
+
 def test_notices_and_notifications_do_not_reach_the_next_holder(alias):
     said(alias, "DO $$ BEGIN RAISE NOTICE 'secret'; END $$")
     with alias.request() as wrapper:

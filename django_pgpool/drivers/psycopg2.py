@@ -144,8 +144,9 @@ class Psycopg2Driver:
         return None if connection.get_transaction_status() == _IDLE else Reason.DIRTY
 
     def _is_as_it_was(self, connection: TrackedConnection) -> bool:
-        connection.changed = _settings_of(connection) != self._settings
-        return not connection.changed
+        as_it_was = _settings_of(connection) == self._settings
+        connection.changed = not as_it_was
+        return as_it_was
 
     def _is_standby(self, connection: TrackedConnection) -> bool:
         """Whether the server itself is read-only, not just the holder's transaction."""

@@ -31,6 +31,9 @@ TERMINATED = "terminating connection due to administrator command"
 """SQLSTATE 57P01 admin_shutdown, of which psycopg2 passes on no more than the text."""
 
 
+_SETTINGS = ("autocommit", "isolation_level", "readonly", "deferrable", "cursor_factory")
+
+
 def _noted(name: str) -> property:
     """A setting of psycopg2's connection, of which is noted that somebody has set it."""
     setting = getattr(Connection, name)
@@ -47,11 +50,7 @@ class TrackedConnection(Connection):
     """Whether this holder may have left something in the session."""
     changed = False
     """Whether somebody may have changed a setting on the client's side."""
-    autocommit = _noted("autocommit")
-    isolation_level = _noted("isolation_level")
-    readonly = _noted("readonly")
-    deferrable = _noted("deferrable")
-    cursor_factory = _noted("cursor_factory")
+    autocommit, isolation_level, readonly, deferrable, cursor_factory = map(_noted, _SETTINGS)
     restore = RESET
     """The SQL that takes the session back to the state it was configured in."""
     read_timeout: float | None = None
@@ -203,4 +202,9 @@ def tracking(base: type, tracker: type) -> type:
         return base
     if issubclass(tracker, base):
         return tracker
-    return type(f"Tracking{base.__name__}", (tracker, base), {})
+    own: dict[str, Any] = {}
+    if issubclass(tracker, TrackedConnection):
+        # Its settings may be properties of the user's, its methods may reach psycopg2's below ours.
+        own = {name: getattr(base, name) for name in _SETTINGS}
+        own["changed"] = property(lambda _: True, lambda _, changed: None)
+    return type(f"Tracking{base.__name__}", (tracker, base), own)
