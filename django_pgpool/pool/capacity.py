@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from .demand import Demand, soon
+from .demand import SOON_AT_LEAST, Demand, soon
 from .driver import C
 from .errors import forget_frames, fresh, one_line
 from .events import Level, Reason
@@ -186,6 +186,9 @@ class Capacity(Ledger[C]):
             else:
                 slot.expires_at = self._expiry.next(now, self.expires)
                 due = self._place(slot, now)
+                if len(self._slots) > max(self.minsize, 1):
+                    # Whoever got it: a reaper that sleeps for long must see that there is more now.
+                    due = min(due, now + self._soon)
             errands = self._decide(now)
         self._carry_out(errands)
         if due < self._reaper.wakes_at:
@@ -270,7 +273,11 @@ class Capacity(Ledger[C]):
         self._wait_seconds += seconds
         if seconds > self._wait_seconds_max:
             self._wait_seconds_max = seconds
-        waiter.wake()
+        try:
+            waiter.wake()
+        except BaseException:  # a signal handler's: who was served must not sleep on
+            waiter.wake()
+            raise
         return True
 
     def _start_closing(self, slot: Slot) -> None:
@@ -413,7 +420,8 @@ class Capacity(Ledger[C]):
         if (self._in_use or len(self._slots) > max(self.minsize, 1)) and not self._retired:
             # The load changes without a word. And what is in use will be idle some time: the reaper
             # stays awake for it, or it would have to be started again at its release, and again.
-            due = min(due, now + min(self._soon, self.expires or NEVER))
+            look = min(self._soon, self.expires or NEVER)
+            due = min(due, now + max(look, SOON_AT_LEAST))  # a tiny one is no reason to spin
         if self._held_warning < NEVER:
             due = min([due, *(note.warn_at for _, note in self._noted())])
         return due

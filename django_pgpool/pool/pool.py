@@ -6,6 +6,7 @@ What happens to slots behind it, and the invariants, are in ``capacity``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from random import Random
 from time import monotonic
 from typing import Any
@@ -301,7 +302,9 @@ class Pool(Capacity[C]):
         """Somebody has joined it: have done what that calls for."""
         if self._closed:
             raise self._closed_error()
-        while self._idle and self._queue:  # another thread could not see yet that somebody waits
+        while self._queue:  # another thread could not see yet that somebody waits
+            if not self._idle:  # asked here: at the loop's end, too, others may go on
+                break
             slot = self._idle[-1]
             del self._idle[-1]
             slot.state = IN_USE
@@ -375,7 +378,13 @@ class Pool(Capacity[C]):
         """Whether the server has ended idle sessions, too: then it is shutting down, or somebody
         ends them all. One that was ended alone does not empty the pool."""
         with self._lock:
-            return any(slot.readable() for slot in self._idle)
+            connections = [slot.connection for slot in self._idle]
+        for connection in connections:
+            # With a probe of our own: another thread that acquires it is using the slot's.
+            with suppress(Exception):  # and may have closed it
+                if self._driver.probe(connection)():
+                    return True
+        return False
 
     def _have_reaped(self, slot: Slot) -> None:
         """Tell the reaper when it has to see to a slot that has become idle."""
@@ -391,7 +400,8 @@ class Pool(Capacity[C]):
             if unused:
                 self._acquires -= 1
             else:
-                self._use_seconds += self._clock() - slot.acquired_at
+                held = self._clock() - slot.acquired_at
+                self._use_seconds += held  # in one go: ``release`` adds to it without the lock
             self._start_closing(slot)
         self._close(slot, reason)
 

@@ -88,6 +88,8 @@ class Reaper:
         while True:
             with self._lock:
                 now = self._clock()
+                # What comes up after the question was asked must find that it has to wake us.
+                self.wakes_at = NEVER
                 self.wakes_at = due = self._next_due(now)
                 self._parker = parker
                 if due == NEVER:

@@ -46,6 +46,17 @@ def test_what_the_load_does_not_need_goes_sooner(rig: Rig) -> None:
     assert rig.numbers.evictions == {"surplus": 9}
 
 
+def test_a_surplus_does_not_stay_for_as_long_as_the_reaper_sleeps_for_another(rig: Rig) -> None:
+    rig.build(cleanup=20.0)
+    rig.release(rig.acquire())
+    rig.advance(5.0)
+    slots = rig.fill(10)
+    rig.advance(0.1)
+    rig.release(*slots)
+    rig.advance(10.0)
+    assert rig.numbers.idle == 1
+
+
 def test_what_the_load_may_need_stays_for_cleanup_seconds(rig: Rig) -> None:
     rig.build(cleanup=20.0)
     slots = rig.fill(10)
@@ -101,6 +112,16 @@ def test_the_reaper_sleeps_until_something_is_due(rig: Rig) -> None:
     assert rig.simulation.switches == switches
     rig.advance(0.2)
     assert rig.numbers.size == 0
+
+
+def test_a_tiny_cleanup_is_no_reason_to_spin(rig: Rig) -> None:
+    rig.build(cleanup=1e-6)
+    held, other = rig.fill(2)
+    rig.release(other)
+    switches = rig.simulation.switches
+    rig.advance(1.0)
+    assert rig.simulation.switches < switches + 50
+    rig.release(held)
 
 
 def test_a_quiet_pool_that_keeps_its_minsize_is_left_alone(rig: Rig) -> None:

@@ -227,6 +227,70 @@ def test_a_waiter_whose_time_is_up_while_it_is_being_served_gets_its_slot(
     pool.close()
 
 
+@pytest.mark.threads
+def test_a_release_that_does_not_see_that_the_reaper_goes_to_sleep_is_not_missed(
+    threads: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = threads.build(maxsize=2)
+    first, last = pool.acquire(), pool.acquire()
+    pool.retire()
+    next_due = pool._reaper._next_due
+    releases: list[threading.Thread] = []
+
+    def asked(now: float) -> float:
+        due = next_due(now)
+        if pool._slots == {last} and not releases:
+            releases.append(threading.Thread(target=pool.release, args=(last, last.lease)))
+            releases[0].start()
+            releases[0].join(0.1)  # it waits for the lock if it wants to wake the reaper
+        return due
+
+    monkeypatch.setattr(pool._reaper, "_next_due", asked)
+    pool.release(first, first.lease)
+    threads.eventually(lambda: pool.snapshot().size == 0)
+
+
+def test_uses_that_end_at_the_same_moment_are_both_counted() -> None:
+    pool: Pool[Any] = Pool(
+        FakeDriver(ThreadRuntime()), runtime=ThreadRuntime(), expires=None, cleanup=None
+    )
+    evicted, released = pool.acquire(), pool.acquire()
+    evicted.acquired_at = released.acquired_at = 0.0
+
+    def meanwhile() -> float:
+        pool._clock = lambda: 1.0
+        pool.release(released, released.lease)
+        return 1.0
+
+    pool._clock = meanwhile
+    pool.evict(evicted, evicted.lease)
+    assert pool.snapshot().use_seconds == 2.0
+    pool.close()
+
+
+@pytest.mark.threads
+def test_an_idle_slot_that_another_thread_takes_first_is_no_error(threads: World) -> None:
+    pool = threads.build(maxsize=1, maxwait=30.0)
+    slot = pool.acquire()
+    taken: list[int] = []
+
+    class Asked(Watched):
+        """Others go on between this question and the next, at the end of a loop."""
+
+        def __bool__(self) -> bool:
+            if pool._idle:
+                taken.append(pool.acquire().lease)
+            return len(self) > 0
+
+    pool._queue = Asked(lambda: threads.start(pool.release, slot, slot.lease)(10.0))
+    waiter = threads.start(pool.acquire)
+    threads.eventually(lambda: taken)
+    threads.eventually(lambda: pool.snapshot().waiting == 1)
+    pool.release(slot, *taken)
+    assert waiter(10.0) is slot
+    pool.close()
+
+
 def test_of_two_threads_that_release_the_same_only_one_succeeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
