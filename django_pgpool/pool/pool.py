@@ -37,8 +37,8 @@ class Pool(Capacity[C]):
     a connection that is held for so long is reported, see ``note_holder``.
 
     The common ways of ``acquire`` and ``release`` take no lock. They rely on CPython, with its
-    global lock: only at calls and at the ends of loops may another thread go on, or a signal
-    handler raise. So between one call and the next what is read and written belongs together.
+    global lock: only at calls and where a loop goes round again, behind its condition, may another
+    thread go on, or a signal handler raise. So what is read and written between belongs together.
     """
 
     def __init__(

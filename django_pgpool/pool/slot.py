@@ -35,7 +35,7 @@ next_lease = itertools.count(1).__next__
 
 
 class Slot:
-    """Every field is written under the pool's lock, or by the one who holds the slot."""
+    """Every field is written under the pool's lock, or by who holds the slot or takes it."""
 
     __slots__ = (
         "acquired_at",

@@ -53,7 +53,7 @@ def test_a_surplus_does_not_stay_for_as_long_as_the_reaper_sleeps_for_another(ri
     slots = rig.fill(10)
     rig.advance(0.1)
     rig.release(*slots)
-    rig.advance(10.0)
+    rig.advance(14.0)
     assert rig.numbers.idle == 1
 
 
