@@ -136,17 +136,17 @@ SQLALCHEMY_BLIND = Engine(
 )
 
 FREE = Engine(
-    "free pool",
+    "free pool, cut short",
     "loadtests.free_pool.short",
-    f"a list of at most {MAXSIZE} connections, fair hand-over, no checks, connect() as short as can"
-    " be: the reference, not for use; psycopg2 + psycogreen",
+    "the free pool with connect() and close() as short as can be",
     {"CONN_MAX_AGE": 0},
     {"maxsize": MAXSIZE},
 )
 FREE_ON_DJANGOS_WAY = Engine(
-    "free pool, Django's connect()",
+    "free pool",
     "loadtests.free_pool",
-    "the free pool under Django's own connect() and close()",
+    f"a list of at most {MAXSIZE} connections, fair hand-over, no checks, under Django's own"
+    " connect() and close(): the reference, not for use; psycopg2 + psycogreen",
     {"CONN_MAX_AGE": 0},
     {"maxsize": MAXSIZE},
 )

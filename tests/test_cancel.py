@@ -9,6 +9,7 @@ from psycopg2.extensions import get_wait_callback, set_wait_callback
 from support.waiting import Elapsed, eventually, running
 
 from django_pgpool.drivers import cancel as cancelling
+from django_pgpool.drivers import waiting
 from django_pgpool.drivers.waiting import make_green, wait
 
 
@@ -63,6 +64,23 @@ def test_either_kind_of_libpq_cancels(alias):
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
         alias.value("SELECT pg_sleep(60)")
     eventually(lambda: pid not in alias.pids, "the statement is still running", seconds=5)
+
+
+def test_a_cancel_that_overtakes_its_statement_is_repeated(alias, monkeypatch):
+    """A server that has not read the statement yet ignores it."""
+    pid = alias.ask("SELECT pg_backend_pid()")
+    cancels = []
+
+    def overtaking(connection, seconds):
+        cancels.append(seconds)
+        if len(cancels) > 1:
+            cancelling.cancel(connection, seconds)
+
+    monkeypatch.setattr(waiting, "cancel", overtaking)
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
+        alias.value("SELECT pg_sleep(60)")
+    eventually(lambda: pid not in alias.pids, "the statement is still running", seconds=5)
+    assert len(cancels) == 2
 
 
 def test_a_cancel_that_takes_too_long_is_not_waited_for(make_alias, monkeypatch):

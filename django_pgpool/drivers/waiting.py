@@ -25,6 +25,8 @@ from .sockets import READ, wait_for
 
 _Socket = get_original("socket", "socket")
 _LOOK_EVERY = 0.01
+_ANSWER_WITHIN = 0.1
+"""Seconds after which a cancel that has changed nothing is sent again."""
 
 
 def make_green() -> None:
@@ -61,7 +63,18 @@ def _give_up(connection: TrackedConnection) -> None:
         return  # not even connected
     connection.farewell = os.dup(connection.fileno())
     if connection.cancel_timeout is not None:
-        cancel(connection, connection.cancel_timeout)
+        _cancel_until_answered(connection, connection.cancel_timeout)
+
+
+def _cancel_until_answered(connection: TrackedConnection, seconds: float) -> None:
+    """The server ignores a cancel that overtakes its statement: one that was sent a moment ago, and
+    that a busy server has not read yet."""
+    deadline = monotonic() + seconds
+    while (left := deadline - monotonic()) > 0:
+        cancel(connection, left)
+        with suppress(OSError):  # TimeoutError among them
+            wait_for(connection.fileno(), READ, min(deadline - monotonic(), _ANSWER_WITHIN))
+            return
 
 
 def farewell(connection: TrackedConnection, seconds: float) -> Callable[[], None] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...engines import (
     FREE,
+    FREE_ON_DJANGOS_WAY,
     GEVENTPOOL2,
     GEVENTPOOL_REUSING,
     MAXSIZE,
@@ -20,7 +21,7 @@ MOST = Target(MAXSIZE)
 
 
 def _cold(engine: Engine, greenlets: int) -> Subject:
-    name, free = engine.name, FREE.name
+    name, free = engine.name, FREE_ON_DJANGOS_WAY.name
     metrics = (
         Metric("wall", f"{name}: until all are served", "ms", f"{free}.wall", aims(engine, WALL)),
         Metric("openings", f"{name}: openings", "", f"{free}.openings"),
@@ -30,7 +31,16 @@ def _cold(engine: Engine, greenlets: int) -> Subject:
 
 
 def _section(name: str, greenlets: int, ideal: int) -> Section:
-    engines = (PGPOOL, FREE, GEVENTPOOL2, GEVENTPOOL_REUSING, NATIVE, NATIVE_FULL, SQLALCHEMY)
+    engines = (
+        PGPOOL,
+        FREE_ON_DJANGOS_WAY,
+        FREE,
+        GEVENTPOOL2,
+        GEVENTPOOL_REUSING,
+        NATIVE,
+        NATIVE_FULL,
+        SQLALCHEMY,
+    )
     return Section(
         name,
         f"Django: {greenlets} greenlets at an empty pool of {MAXSIZE}, each for a statement of"

@@ -39,7 +39,7 @@ SECTION = Section(
     "orm",
     f"Django: {GREENLETS} greenlets that read one row with the ORM, {MAXSIZE} connections"
     f" (persistent: {GREENLETS})",
-    "the free pool with Django's connect()",
+    "the free pool",
     (
         _read(PGPOOL),
         _read(FREE_ON_DJANGOS_WAY),

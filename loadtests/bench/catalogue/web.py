@@ -35,7 +35,7 @@ def _site(engine: Engine) -> Subject:
 SECTION = Section(
     "web",
     f"Django under gunicorn -k gevent, one worker, one ORM read per request; wrk -c{CLIENTS}",
-    "the free pool with Django's connect()",
+    "the free pool",
     tuple(_site(engine) for engine in ENGINES),
     Effort(7, 3.0),
     Effort(2, 1.0),
