@@ -223,6 +223,7 @@ class PooledMixin(Base):
 
     def close_if_health_check_failed(self) -> None:
         # Django calls it before each use. Outside of transactions a lost connection is replaced.
+        # The question is that of _is_lost, whose calls each statement would feel.
         if self.settings_dict["OPTIONS"].get("pool"):
             self._refuse_djangos_pool()
         if (

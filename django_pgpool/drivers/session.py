@@ -118,7 +118,7 @@ class TrackingCursor(Cursor):
         connection: Any = self.connection  # as in _lent(), which each statement would feel
         if self.lease != connection.lease:
             raise _given_back()
-        if not connection.left_state:
+        if not connection.left_state:  # as in _watch()
             _watch(connection, query, vars)
         try:
             super().execute(query, vars)
@@ -179,6 +179,8 @@ class TrackingCursor(Cursor):
 
 
 def _watch(connection: Any, query: Any, parameters: Any = None) -> None:
+    if connection.left_state:
+        return
     if not isinstance(query, str):
         query = _text(query, connection)
     if leaves_state(query) or (parameters is not None and inlines_sql(parameters)):

@@ -269,7 +269,7 @@ class Capacity(Ledger[C]):
         slot.acquired_at = now
         waiter.slot = slot
         self._acquires += 1
-        seconds = now - waiter.queued_at
+        seconds = now - waiter.queued_at  # as in _waited(), which each hand-over would feel
         self._wait_seconds += seconds
         if seconds > self._wait_seconds_max:
             self._wait_seconds_max = seconds

@@ -22,6 +22,7 @@ from .runtime import Parker, Runtime, allocate_lock, current_runtime
 from .slot import IDLE, IN_USE, Slot, next_lease
 
 UNSETTLED: Any = None
+"""Of a record whose caller still waits."""
 EARLY = 0.001
 """Seconds by which a timer may be early."""
 
