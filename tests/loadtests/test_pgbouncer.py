@@ -84,7 +84,7 @@ def test_says_its_version(bouncer):
 
 
 def test_a_setting_it_does_not_know_is_told_and_nothing_is_left(server, short_tmp):
-    with pytest.raises(LoadTestError, match="PgBouncer did not start: .*nonsense"):
+    with pytest.raises(LoadTestError, match=r"PgBouncer did not start: .*nonsense"):
         PgBouncer(server.url, {"nonsense": 1}, user=server.user).__enter__()
     assert list(short_tmp.iterdir()) == []
 
@@ -92,7 +92,7 @@ def test_a_setting_it_does_not_know_is_told_and_nothing_is_left(server, short_tm
 def test_a_missing_program_is_told_with_what_to_do(monkeypatch, short_tmp):
     monkeypatch.setattr("loadtests.pgbouncer.PLACES", ())
     monkeypatch.setenv("PATH", str(short_tmp))
-    with pytest.raises(LoadTestError, match="apt install pgbouncer.*--without pgbouncer"):
+    with pytest.raises(LoadTestError, match=r"apt install pgbouncer.*--without pgbouncer"):
         PgBouncer("postgresql://nobody@/none").__enter__()
     assert list(short_tmp.iterdir()) == []
 
