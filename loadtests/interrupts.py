@@ -50,6 +50,13 @@ class Interrupts:
         """From now on a signal is only remembered: what is left to do is short."""
         self._act = _later
 
+    def resume(self) -> None:
+        """The end of ``postpone``: a signal raises KeyboardInterrupt again, and at once if one has
+        come."""
+        self._act = _interrupt
+        if self.signum is not None:
+            raise KeyboardInterrupt
+
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         if self.signum is None:
             self.signum = signum
