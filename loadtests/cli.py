@@ -15,11 +15,11 @@ from . import database
 from .display import Display, LiveDisplay, PlainDisplay
 from .errors import LoadTestError, SiteFailed
 from .interrupts import Interrupts
-from .report import Report
+from .report import Report, print_summary
+from .report.cli import report as remake
 from .results import results
 from .run import execute
 from .scenarios import SCENARIOS, PoolSettings, Scenario, day, describe
-from .summary import print_summary
 
 DEFAULT = "day"
 app = typer.Typer(
@@ -36,6 +36,9 @@ def list_scenarios() -> None:
     """The scenarios there are."""
     for name, make in SCENARIOS.items():
         print(f"{name:<12} {describe(make)}")
+
+
+app.command("report")(remake)
 
 
 @app.command("day")

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .recorder import Latencies
-from .summary import milliseconds, number
+from .report.numbers import milliseconds, number
 from .watcher import Sample
 
 if TYPE_CHECKING:

@@ -1,0 +1,179 @@
+"""The charts over time of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from ..numbers import milliseconds, number
+from ..tables import limit
+from .seconds import kinds, per_second, step
+from .style import (
+    BLUE,
+    DASHED,
+    DOTTED,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    SERIES,
+    SKY,
+    Figure,
+    Series,
+    figure,
+)
+from .thin import Row, largest, spans
+from .timeline import Timeline
+
+RATES = (Series("offered", "offered", GREY, DASHED), Series("completed", "completed", BLUE))
+LATENCIES = (
+    Series("max", "max", RED, DOTTED),
+    Series("p99", "p99", ORANGE),
+    Series("p90", "p90", BLUE, DASHED),
+    Series("p50", "p50", GREEN),
+)
+STATES = (
+    Series("in_use", "in use", BLUE, area=True),
+    Series("idle", "idle", GREEN, area=True),
+    Series("opening", "opening", ORANGE, area=True),
+    Series("closing", "closing", PURPLE, area=True),
+)
+SERVER = Series("server", "counted by the server", INK)
+NEEDED = Series("needed", "needed by requests", SKY, DOTTED)
+WAITING = Series("waiting", "waiting", RED, area=True)
+CHURN = (Series("opened", "opened", ORANGE), Series("evicted", "evicted", PURPLE, DASHED))
+
+
+def over_time(data: dict[str, Any]) -> Iterator[Figure]:
+    """Load, connections, waiting, latency, errors, openings and evictions, as far as known."""
+    timeline, rows = Timeline(data), per_second(data)
+    yield _requests(data, timeline, rows)
+    if data["series"]["samples"]:
+        yield _connections(data, timeline)
+    if data["pool"].get("peak_waiting") is not None:
+        yield _waiting(data, timeline)
+    if any(row["max"] is not None for row in rows):
+        yield _latency(data, timeline, rows)
+    if kinds(data):
+        yield _errors(data, timeline, rows)
+    if any(sample.get("openings") is not None for sample in data["series"]["samples"]):
+        yield _churn(data, timeline)
+
+
+def _requests(data: dict[str, Any], timeline: Timeline, rows: list[Row]) -> Figure:
+    total = data["total"]
+    most = max((row["completed"] for row in rows), default=0)
+    text = (
+        f"{number(total['offered'])} requests offered, {number(total['completed'])} completed, "
+        f"at most {number(most)} in one second.{step(rows)}"
+    )
+    chart = timeline.frame(timeline.lines(RATES, "requests/s"), timeline.readout(RATES, ",.1f"))
+    return figure("Offered load and throughput", text, chart, timeline.data(rows=rows), RATES)
+
+
+def _connections(data: dict[str, Any], timeline: Timeline) -> Figure:
+    samples = largest(data["series"]["samples"], lambda sample: sample["server"] or 0)
+    rows = spans(samples, data["seconds"])
+    ours = data["pool"].get("peak_size") is not None
+    most = Series("limit", f"maxsize: {limit(data)}", RED, DASHED)
+    top = 1.12 * max(limit(data), data["pool"]["peak_server"] or 0)
+    seen = tuple(
+        series
+        for series in (SERVER, NEEDED)
+        if any(row.get(series.field) is not None for row in rows)
+    )
+    states = STATES if ours else ()
+    scale = {"domain": [0, top], "nice": False}
+    text = (
+        f"The server counted {number(data['pool']['peak_server'])} connections at most and "
+        f"{number(data['pool']['end_server'])} at the end; {limit(data)} were allowed."
+    )
+    chart = timeline.frame(
+        *([timeline.areas(states, "connections", **scale)] if ours else []),
+        timeline.lines(seen, "connections", **scale),
+        timeline.level(limit(data), most),
+        timeline.readout((*states, *seen)),
+    )
+    return figure(
+        "Connections by state", text, chart, timeline.data(rows=rows), (*states, *seen, most)
+    )
+
+
+def _waiting(data: dict[str, Any], timeline: Timeline) -> Figure:
+    samples = largest(data["series"]["samples"], lambda sample: sample["waiting"] or 0)
+    rows = spans(samples, data["seconds"])
+    most = data["pool"]["peak_waiting"]
+    text = (
+        f"{number(most)} requests waited at once, at most, as far as the samples show; 1 % of all "
+        f"waited {milliseconds(data['total']['wait']['p99'])} or longer."
+    )
+    chart = timeline.frame(
+        timeline.areas((WAITING,), "requests", domain=[0, max(1, most)]),
+        timeline.readout((WAITING,)),
+    )
+    return figure("Waiting for a connection", text, chart, timeline.data(rows=rows), (WAITING,))
+
+
+def _latency(data: dict[str, Any], timeline: Timeline, rows: list[Row]) -> Figure:
+    latency = data["total"]["latency"]
+    text = (
+        "Counted from the moment a request was due. Over the whole run "
+        + ", ".join(f"{name} {milliseconds(value)}" for name, value in latency.items())
+        + f".{step(rows)}"
+    )
+    chart = timeline.frame(
+        timeline.lines(LATENCIES, "milliseconds", type="log"),
+        timeline.readout(LATENCIES, ",.1f"),
+    )
+    return figure("Latency of completed requests", text, chart, timeline.data(rows=rows), LATENCIES)
+
+
+def _errors(data: dict[str, Any], timeline: Timeline, rows: list[Row]) -> Figure:
+    found = kinds(data)
+    series = tuple(
+        Series(f"kind{place}", kind, SERIES[place % len(SERIES)], area=True)
+        for place, kind in enumerate(found)
+    )
+    shown = [
+        {
+            "at": row["at"],
+            "until": row["until"],
+            **{f"kind{place}": row["errors"].get(kind, 0) for place, kind in enumerate(found)},
+        }
+        for row in rows
+    ]
+    text = "; ".join(f"{kind}: {number(data['total']['errors'][kind])}" for kind in found)
+    chart = timeline.frame(timeline.areas(series, "errors/s"), timeline.readout(series, ",.1f"))
+    return figure("Errors by kind", f"{text}.", chart, timeline.data(rows=shown), series)
+
+
+def _churn(data: dict[str, Any], timeline: Timeline) -> Figure:
+    """From running totals."""
+    rows = [
+        {
+            "at": before["at"],
+            "until": after["at"],
+            "opened": (after["openings"] - before["openings"]) / (after["at"] - before["at"]),
+            "evicted": (after["evictions"] - before["evictions"]) / (after["at"] - before["at"]),
+        }
+        for before, after in pairwise(_seconds_apart(data["series"]["samples"]))
+    ]
+    pool = data["pool"]
+    text = (
+        f"{number(pool['openings'])} connections opened, "
+        f"{number(sum(pool['evictions'].values()))} evicted."
+    )
+    chart = timeline.frame(timeline.lines(CHURN, "connections/s"), timeline.readout(CHURN, ",.1f"))
+    return figure("Openings and evictions over time", text, chart, timeline.data(rows=rows), CHURN)
+
+
+def _seconds_apart(samples: list[Row]) -> Iterator[Row]:
+    """One sample per second, or fewer in long runs; rates over less would be spikes."""
+    apart, due = max(1.0, samples[-1]["at"] / 600), 0.0
+    for sample in samples:
+        if sample["at"] >= due and sample.get("openings") is not None:
+            due = sample["at"] + apart
+            yield sample

@@ -1,0 +1,126 @@
+"""The frame of the charts over time: phases, events, and a readout of all values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from .style import INK, ROWS, Chart, Rows, Series, colours, dashes, folded, layers
+
+UNITS = ((2 * 3600, 3600, "hours"), (600, 60, "minutes"), (0, 1, "seconds"))
+"""From how many seconds on which unit is shown."""
+NUMBERED = 20
+"""More events than these are not numbered: nobody could read it."""
+
+
+class Timeline:
+    """The time of one run, from its start. Rows have their time in ``at`` and its end in ``until``,
+    both in seconds."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._run = data
+        _, self._factor, self._unit = next(unit for unit in UNITS if data["seconds"] >= unit[0])
+
+    def data(self, **rows: Rows) -> dict[str, Rows]:
+        """What the layers of a chart show, by name, together with phases and events."""
+        return {
+            name: [
+                {**row, "at": row["at"] / self._factor, "until": row["until"] / self._factor}
+                for row in shown
+            ]
+            for name, shown in {**rows, "phases": self._phases(), "events": self._events()}.items()
+        }
+
+    def frame(self, *charts: Chart) -> Chart:
+        """``charts`` above the phases and under the events."""
+        base = alt.Chart(alt.NamedData("phases")).encode(x=self._x())
+        room = f"(datum.until - datum.at) / {self._end} * width - 8"
+        bands = base.mark_rect(color=INK).encode(
+            x2="until:Q", opacity=alt.Opacity("shade:Q", scale=None, legend=None)
+        )
+        names = base.mark_text(
+            align="left", dx=4, fontSize=11, color=INK, limit=alt.ExprRef(room)
+        ).encode(y=alt.value(-7), text="name:N")
+        return layers(bands, names, *charts, *(self._marks() if self._run["events"] else ()))
+
+    def lines(self, series: Sequence[Series], title: str, name: str = ROWS, **scale: Any) -> Chart:
+        """A line for each of ``series``."""
+        return (
+            folded(name, series)
+            .mark_line(interpolate="step-after", strokeWidth=1.8, clip=True)
+            .encode(
+                x=self._x(),
+                y=alt.Y("value:Q", title=title, scale=alt.Scale(**scale)),
+                color=colours(series),
+                strokeDash=dashes(series),
+            )
+        )
+
+    def areas(self, series: Sequence[Series], title: str, **scale: Any) -> Chart:
+        """The values of ``series`` stacked."""
+        fields = [one.field for one in series]
+        return (
+            folded(ROWS, series)
+            .transform_calculate(rank=f"indexof({fields}, datum.series)")
+            .mark_area(interpolate="step-after", opacity=0.8, clip=True)
+            .encode(
+                x=self._x(),
+                y=alt.Y("value:Q", stack="zero", title=title, scale=alt.Scale(**scale)),
+                color=colours(series),
+                order=alt.Order("rank:Q"),
+            )
+        )
+
+    def level(self, value: float, series: Series) -> Chart:
+        """A limit that does not change."""
+        return (
+            alt.Chart(alt.Data(values=[{"value": value}]))
+            .mark_rule(color=series.colour, strokeDash=list(series.dash), strokeWidth=1.5)
+            .encode(y="value:Q")
+        )
+
+    def readout(self, series: Sequence[Series], form: str = ",.0f", name: str = ROWS) -> Chart:
+        """All values of the moment under the pointer."""
+        shown = [alt.Tooltip("at:Q", title=self._unit, format=".1f")]
+        shown += [alt.Tooltip(f"{one.field}:Q", title=one.name, format=form) for one in series]
+        return (
+            alt.Chart(alt.NamedData(name))
+            .mark_rect(opacity=0)
+            .encode(x=self._x(), x2="until:Q", tooltip=shown)
+        )
+
+    @property
+    def _end(self) -> float:
+        return float(self._run["seconds"] / self._factor)
+
+    def _x(self) -> alt.X:
+        scale = alt.Scale(domain=[0, self._end], nice=False)
+        return alt.X("at:Q", title=self._unit, scale=scale)
+
+    def _phases(self) -> Rows:
+        """Every other one is shaded."""
+        rows, begin = [], 0.0
+        for place, (name, phase) in enumerate(self._run["phases"].items()):
+            until = begin + phase["seconds"]
+            rows.append({"at": begin, "until": until, "name": name, "shade": 0.07 * (place % 2)})
+            begin = until
+        return rows
+
+    def _events(self) -> Rows:
+        return [
+            {"at": event["at"], "until": event["at"], "name": event["name"], "number": str(index)}
+            for index, event in enumerate(self._run["events"], 1)
+        ]
+
+    def _marks(self) -> list[Chart]:
+        """The events, with the numbers of their table."""
+        base = alt.Chart(alt.NamedData("events")).encode(
+            x=self._x(), tooltip=[alt.Tooltip("at:Q", title=self._unit, format=".1f"), "name:N"]
+        )
+        rules = base.mark_rule(color=INK, strokeDash=[3, 3], strokeWidth=1.2)
+        if len(self._run["events"]) > NUMBERED:
+            return [rules]
+        numbers = base.mark_text(align="left", dx=3, fontSize=11, fontWeight="bold", color=INK)
+        return [rules, numbers.encode(y=alt.value(7), text="number:N")]

@@ -1,0 +1,70 @@
+"""The page of a run in a real Chromium, as readers see it: light, dark, narrow, wide, on paper."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from example_runs import results
+
+from loadtests.report.page import html
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)")
+RUNS = {"outage": {"outage": True}, "stock": {"ours": False}}
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """What was seen of the page of each of RUNS."""
+    directory = tmp_path_factory.mktemp("pages")
+    paths = [directory / f"{name}.html" for name in RUNS]
+    for path in paths:
+        path.write_text(html(results(**RUNS[path.stem])))
+    program = Path(__file__).with_name("browser.py")
+    command = [sys.executable, program, CHROMIUM, *paths]
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=100)
+    return json.loads(ended.stdout)
+
+
+@pytest.fixture(params=RUNS)
+def page(request, pages):
+    """One of them."""
+    return pages[request.param]
+
+
+def test_nothing_is_complained_about_and_nothing_fetched(page):
+    assert (page["complaints"], page["requests"]) == ([], [])
+
+
+@pytest.mark.parametrize("reader", ["light", "dark", "wide", "paper", "narrow"])
+def test_every_reader_sees_every_chart(page, reader):
+    view = page["readers"][reader]
+    assert view["drawn"] == len(view["charts"]) >= 4
+    for chart in view["charts"]:
+        title, text = chart["names"]
+        assert chart["marks"], title
+        assert chart["fits"], title
+        assert chart["role"] == "img"
+        assert text.endswith(".")
+    assert not view["scrolls"]
+    assert view["unscoped"] == 0
+
+
+def test_charts_follow_the_width_of_the_window(page):
+    light, narrow = (
+        [chart["width"] for chart in page["readers"][reader]["charts"]]
+        for reader in ("light", "narrow")
+    )
+    assert all(small < 390 < large for small, large in zip(narrow, light, strict=True))
+
+
+def test_dark_is_dark_and_paper_is_white(page):
+    colours = {name: view["colours"] for name, view in page["readers"].items()}
+    assert colours["light"] == ["rgb(28, 32, 38)", "rgb(255, 255, 255)"]
+    assert colours["dark"] == ["rgb(228, 231, 235)", "rgb(20, 23, 28)"]
+    assert colours["paper"] == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
