@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +27,7 @@ class PoolOptions:
     read_timeout: float | None = None
     cancel_timeout: float | None = 1.0
     held_warning: float | None = None
+    stats_interval: float | None = None
 
 
 _RESET = ("auto", "always", "never")
@@ -33,6 +35,7 @@ _MINIMUM = {"maxsize": 1, "minsize": 0, "maxwaiting": 1}
 _WHOLE = frozenset(_MINIMUM)
 _MAY_BE_NONE = frozenset(
     {"expires", "cleanup", "maxwaiting", "read_timeout", "cancel_timeout", "held_warning"}
+    | {"stats_interval"}
 )
 _SHARED_WITH_LIBPQ = frozenset({"connect_timeout"})
 
@@ -139,6 +142,11 @@ def parse(
         raise ImproperlyConfigured(
             f"{where}['OPTIONS']: minsize={parsed.minsize} is more than maxsize={parsed.maxsize}. "
             "Lower minsize or raise maxsize."
+        )
+    if parsed.stats_interval is not None and find_spec("hdrh") is None:
+        raise ImproperlyConfigured(
+            f"{where}['OPTIONS']['stats_interval'] needs the package hdrhistogram: "
+            "pip install 'django_pgpool[stats]', or remove the option."
         )
     return parsed
 

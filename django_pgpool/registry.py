@@ -6,6 +6,7 @@ import atexit
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -123,7 +124,7 @@ def _make_entry(wrapper: PooledMixin) -> Entry:
         read_timeout=options.read_timeout,
         cancel_timeout=options.cancel_timeout,
     )
-    pool = Pool(
+    pool = _pool_class(options)(
         driver,
         name=wrapper.alias,
         maxsize=options.maxsize,
@@ -138,6 +139,14 @@ def _make_entry(wrapper: PooledMixin) -> Entry:
     )
     entry = Entry(pool, settings, wrapper.settings_dict, options, type(wrapper))
     return entry
+
+
+def _pool_class(options: PoolOptions) -> Callable[..., Pool[Any]]:
+    if options.stats_interval is None:
+        return Pool
+    from .pool.measured import MeasuredPool  # which needs what is installed with an extra
+
+    return partial(MeasuredPool, stats_interval=options.stats_interval)
 
 
 def _open(entry: Entry) -> Any:

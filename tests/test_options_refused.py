@@ -30,6 +30,7 @@ def message(max_age=0, **options):
         ("maxwait", SECONDS),
         ("expires", SECONDS + NO_LIMIT),
         ("cleanup", SECONDS + NO_LIMIT),
+        ("stats_interval", SECONDS + NO_LIMIT),
         ("connect_timeout", SECONDS),
     ],
 )

@@ -54,7 +54,7 @@ class Event:
     waiting: int
     seconds: float | None = None
     """What the duration means depends on the event; see the README's table of events."""
-    details: dict[str, str | int | float] = field(default_factory=dict)
+    details: dict[str, str | int | float | None] = field(default_factory=dict)
 
 
 Observer = Callable[[Event], None]

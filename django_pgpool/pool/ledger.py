@@ -147,7 +147,11 @@ class Ledger(Generic[C]):
     # ---- telling
 
     def _tell(
-        self, event: str, level: Level, seconds: float | None = None, **details: str | int | float
+        self,
+        event: str,
+        level: Level,
+        seconds: float | None = None,
+        **details: str | int | float | None,
     ) -> None:
         """Tell the observers, outside the lock. They may switch, and be killed; an error of theirs
         is theirs."""

@@ -19,6 +19,7 @@ from fakes import FakeDriver, Recorder
 from virtual_time import Simulation, Task
 
 from django_pgpool.pool import Pool, Slot, Snapshot, capacity
+from django_pgpool.pool.measured import MeasuredPool
 from django_pgpool.pool.runtime import (
     GeventRuntime,
     Runtime,
@@ -47,6 +48,10 @@ def legal_transitions_only() -> Iterator[None]:
     patch.undo()
 
 
+def pool_class(options: dict[str, Any]) -> type[Pool[Any]]:
+    return MeasuredPool if "stats_interval" in options else Pool
+
+
 class Rig:
     """A pool in virtual time, watched after every switch."""
 
@@ -65,7 +70,7 @@ class Rig:
     def build(self, **options: Any) -> Pool[Any]:
         options.setdefault("observers", [self.recorder])
         options.setdefault("random", Random(1))
-        self.pool = Pool(
+        self.pool = pool_class(options)(
             self.driver, runtime=self.simulation, clock=self.simulation.clock, **options
         )
         self.invariants = Invariants(self.pool, self.simulation, self.driver)
@@ -151,7 +156,7 @@ class World:
 
     def build(self, **options: Any) -> Pool[Any]:
         options.setdefault("observers", [self.recorder])
-        pool: Pool[Any] = Pool(self.driver, runtime=self.runtime, **options)
+        pool: Pool[Any] = pool_class(options)(self.driver, runtime=self.runtime, **options)
         self.pools.append(pool)
         return pool
 
