@@ -17,6 +17,8 @@ class Phase:
     """Requests per second at its beginning."""
     end: float
     """Requests per second at its end."""
+    burst: int = 0
+    """Requests that come all at once at its beginning, beside the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,15 @@ def arrivals(
     kinds, weights = list(mix), list(mix.values())
     begin = 0.0
     for phase in phases:
-        for offset in poisson(phase, chance):
+        for offset in _offsets(phase, chance):
             kind = chance.choices(kinds, weights)[0]
             yield Arrival(begin + offset, chance.choice(pages[kind]), kind, phase.name)
         begin += phase.seconds
+
+
+def _offsets(phase: Phase, chance: random.Random) -> Iterator[float]:
+    yield from (0.0 for _ in range(phase.burst))
+    yield from poisson(phase, chance)
 
 
 def poisson(phase: Phase, chance: random.Random) -> Iterator[float]:
@@ -59,3 +66,16 @@ def poisson(phase: Phase, chance: random.Random) -> Iterator[float]:
         if chance.random() * highest < rate:
             yield at
         at += chance.expovariate(highest)
+
+
+def begun(phases: Sequence[Phase], seconds: float) -> dict[str, float]:
+    """How long each phase has lasted after ``seconds``, by name: those of the same name together,
+    and without those that were not begun."""
+    lengths: dict[str, float] = {}
+    begin = 0.0
+    for phase in phases:
+        if seconds > begin:
+            lasted = min(phase.seconds, seconds - begin)
+            lengths[phase.name] = lengths.get(phase.name, 0.0) + lasted
+        begin += phase.seconds
+    return lengths

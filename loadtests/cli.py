@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,11 +13,12 @@ from . import database
 from .display import Display, LiveDisplay, PlainDisplay
 from .errors import LoadTestError, SiteFailed
 from .interrupts import Interrupts
+from .options import Output, command
 from .report import Report, print_summary
 from .report.cli import report as remake
 from .results import results
 from .run import execute
-from .scenarios import SCENARIOS, PoolSettings, Scenario, day, describe
+from .scenarios import SCENARIOS, Scenario
 
 DEFAULT = "day"
 app = typer.Typer(
@@ -34,62 +33,23 @@ app = typer.Typer(
 @app.command("list")
 def list_scenarios() -> None:
     """The scenarios there are."""
-    for name, make in SCENARIOS.items():
-        print(f"{name:<12} {describe(make)}")
+    for name, kind in SCENARIOS.items():
+        print(f"{name:<12} {kind.description}")
 
 
 app.command("report")(remake)
 
 
-@app.command("day")
-def run_day(
-    context: typer.Context,
-    maxsize: Annotated[int, typer.Option(min=1, max=500, help="OPTIONS maxsize.")] = 8,
-    maxwait: Annotated[
-        float, typer.Option(min=0.001, max=3600, help="OPTIONS maxwait, seconds.")
-    ] = 10.0,
-    expires: Annotated[
-        float, typer.Option(min=0.1, max=86400, help="OPTIONS expires, seconds.")
-    ] = 20.0,
-    cleanup: Annotated[
-        float, typer.Option(min=0.1, max=86400, help="OPTIONS cleanup, seconds.")
-    ] = 3.0,
-    rate: Annotated[
-        float, typer.Option(min=1, max=100_000, help="Requests per second at the peak.")
-    ] = 200.0,
-    hold: Annotated[
-        float,
-        typer.Option(min=0, max=60, help="Seconds for which a report keeps its connection busy."),
-    ] = 0.075,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same requests.")] = 1,
-    scale: Annotated[
-        float,
-        typer.Option(min=0.05, max=1000, help="Length of the day; expires and cleanup follow."),
-    ] = 1.0,
-    reports: Annotated[Path, typer.Option(help="Directory for the report.")] = Path("reports"),
-    plain: Annotated[bool, typer.Option("--plain", help="A line per second, no table.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before using DATABASE_URL.")] = (
-        False
-    ),
-) -> None:
-    """Quiet, morning ramp, peak, evening, night: a day in about a minute.
-
-    Runs on a PostgreSQL of its own, or on the server of DATABASE_URL if that is set.
-    """
-    pool = PoolSettings(maxsize, maxwait, expires, cleanup)
-    scenario = day(rate=rate, hold=hold, pool=pool, seed=seed, scale=scale)
-    _run(scenario, _command(context), Report(reports, scenario.name), plain=plain, yes=yes)
-
-
-def _run(scenario: Scenario, command: str, report: Report, *, plain: bool, yes: bool) -> None:
+def _run(scenario: Scenario, command: str, output: Output) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 120  # nothing to fit into
+    report = Report(output.reports, scenario.name)
     with Interrupts() as interrupts:
         try:
             report.prepare()
-            place = _database(scenario, yes=yes)
-            with _display(console, plain=plain) as display:
+            place = _database(scenario, yes=output.yes)
+            with _display(console, plain=output.plain) as display:
                 run = execute(scenario, place, display, interrupts)
         except KeyboardInterrupt:
             print("interrupted before the load began: there is no report", file=sys.stderr)
@@ -106,15 +66,26 @@ def _run(scenario: Scenario, command: str, report: Report, *, plain: bool, yes: 
         raise typer.Exit(1)
 
 
+for _kind in SCENARIOS.values():
+    app.command(_kind.name)(command(_kind, _run))
+
+
 def _code(interrupts: Interrupts) -> int:
     """What a shell reports of a program that a signal has ended."""
     return 128 + (interrupts.signum or 0)
 
 
 def _database(scenario: Scenario, *, yes: bool) -> AbstractContextManager[database.Database]:
-    url = os.environ.get("DATABASE_URL")
+    """Raises LoadTestError where the scenario does not go with DATABASE_URL, or nobody agrees."""
+    url, servers = os.environ.get("DATABASE_URL"), scenario.plan.servers
     if not url:
-        return database.embedded(scenario.pool.maxsize)
+        make = database.with_standby if servers == "standby" else database.embedded
+        return make(scenario.common.limit)
+    if servers != "any":
+        raise LoadTestError(
+            f"{scenario.name} stops the server, so it never runs on yours: unset DATABASE_URL to "
+            "use an embedded one"
+        )
     where = database.describe(url)
     print(f"DATABASE_URL: {where}. A schema is created there, and removed at the end.")
     if not yes:
@@ -127,17 +98,6 @@ def _database(scenario: Scenario, *, yes: bool) -> AbstractContextManager[databa
 
 def _display(console: Console, *, plain: bool) -> Display:
     return PlainDisplay(console) if plain or not console.is_terminal else LiveDisplay(console)
-
-
-def _command(context: typer.Context) -> str:
-    """The command that repeats the run; without paths and confirmations, which are local."""
-    params: dict[str, Any] = dict(context.params)
-    options = (
-        f"--{name} {value:g}" if isinstance(value, float) else f"--{name} {value}"
-        for name, value in params.items()
-        if name not in ("reports", "plain", "yes")
-    )
-    return f"python -m loadtests {context.info_name} {' '.join(options)}"
 
 
 def main() -> int:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
+from .engines import Engine
 from .errors import LoadTestError
-from .postgres import ThrowAwayPostgres, database_params, django_database
+from .postgres import ThrowAwayPostgres, database_params
+from .replica import PRIMARY, Standby, commit_on_both
 
 CONNECT_TIMEOUT = 5
 """Seconds."""
@@ -30,54 +32,79 @@ class Database:
     name: str
     server: str
     """Version of the server."""
-    embedded: bool
+    servers: tuple[ThrowAwayPostgres, ...] = ()
+    """Those that are ours: the primary, and the standby where there is one."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the site's DATABASES entry has instead of what ``url`` says, for instance HOST."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Likewise, of its OPTIONS."""
 
-    def django(self, engine: str, **options: Any) -> dict[str, Any]:
-        """The DATABASES entry of the site."""
-        return django_database(
-            self.url,
-            engine,
-            options=f"-c search_path={self.name}",
-            application_name=self.name,
-            **options,
+    @property
+    def embedded(self) -> bool:
+        """The server is ours."""
+        return bool(self.servers)
+
+    @property
+    def urls(self) -> list[str]:
+        """Of every server where connections of the site can be."""
+        return [server.url for server in self.servers] or [self.url]
+
+    def django(self, engine: Engine, **options: Any) -> dict[str, Any]:
+        """The DATABASES entry of the site with ``engine``, and with further OPTIONS."""
+        ours = {"options": f"-c search_path={self.name}", "application_name": self.name}
+        entry = engine.database(self.url, **ours, **self.options, **options)
+        return {**entry, **self.settings}
+
+
+@contextmanager
+def embedded(connections: int) -> Iterator[Database]:
+    """A throw-away server with room for so many ``connections``. Raises LoadTestError."""
+    with ThrowAwayPostgres({"max_connections": connections + SPARE_CONNECTIONS}) as server:
+        yield Database(server.url, *_new_schema(server.url), (server,))
+
+
+@contextmanager
+def with_standby(connections: int) -> Iterator[Database]:
+    """Two of them: what is committed on the first is on the second. Raises LoadTestError."""
+    settings = {**PRIMARY, "max_connections": connections + SPARE_CONNECTIONS}
+    with ThrowAwayPostgres(settings) as primary, Standby(primary, settings) as standby:
+        commit_on_both(primary)
+        both = (primary, standby)
+        where = {
+            name: ",".join(str(server.params[name.lower()]) for server in both)
+            for name in ("HOST", "PORT")
+        }
+        yield Database(
+            primary.url,
+            *_new_schema(primary.url),
+            both,
+            where,
+            {"target_session_attrs": "read-write"},
         )
 
-    def connections(self, monitor: Connection) -> int:
-        """How many connections of the site the server itself counts, asked through ``monitor``."""
-        with monitor.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [self.name]
-            )
-            ((count,),) = cursor.fetchall()
-        return int(count)
-
 
 @contextmanager
-def embedded(maxsize: int) -> Iterator[Database]:
-    """A throw-away server with room for a pool of ``maxsize``. Raises LoadTestError."""
-    with (
-        ThrowAwayPostgres({"max_connections": maxsize + SPARE_CONNECTIONS}) as server,
-        own_schema(server.url, embedded=True) as database,
-    ):
-        yield database
-
-
-@contextmanager
-def own_schema(url: str, *, embedded: bool = False) -> Iterator[Database]:
+def own_schema(url: str) -> Iterator[Database]:
     """A new schema on the server of ``url``, removed at the end with all that is in it.
 
     Raises LoadTestError if the server cannot be reached or does not let us.
     """
+    name, version = _new_schema(url)
+    try:
+        yield Database(url, name, version)
+    finally:
+        with _errors(f"removing the schema {name} from"):
+            _remove(url, name)
+
+
+def _new_schema(url: str) -> tuple[str, str]:
+    """Its name, and the version of the server."""
     name = f"pgpool_loadtest_{secrets.token_hex(4)}"
     with _errors("creating a schema in"), connect(url) as monitor, monitor.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
         version = monitor.info.parameter_status("server_version") or "unknown"
     monitor.close()
-    try:
-        yield Database(url, name, version, embedded)
-    finally:
-        with _errors(f"removing the schema {name} from"):
-            _remove(url, name)
+    return name, version
 
 
 def _remove(url: str, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,17 +11,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .recorder import Latencies
 from .report.numbers import milliseconds, number
-from .watcher import Sample
+from .watcher import Sample, Watcher
 
 if TYPE_CHECKING:
+    from .front import RunningLoad
     from .run import Run
 
 REFRESH = 0.5
 """Seconds between two pictures."""
-WINDOW = 3
-"""Seconds over which throughput and p99 are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,10 @@ class Frame:
     maxsize: int
     sample: Sample | None
     offered: float
-    """Requests per second, over the last WINDOW seconds."""
+    """Requests per second, of the last seconds."""
     throughput: float
     p99: float | None
-    """Seconds; of the last WINDOW seconds."""
+    """In seconds; of the last seconds."""
     errors: int
     """Since the start."""
     acquires: int
@@ -45,23 +43,20 @@ class Frame:
     evictions: int
 
     @classmethod
-    def of(cls, run: Run, elapsed: float, pool: dict[str, Any]) -> Frame:
-        """The picture of ``run`` after ``elapsed`` seconds."""
-        recent = run.recorder.seconds[max(0, int(elapsed) - WINDOW) : int(elapsed)]
-        latencies = Latencies()
-        for tally in recent:
-            latencies.merge(tally.latencies)
-        span = max(1, len(recent))
+    def of(cls, run: Run, load: RunningLoad, watcher: Watcher) -> Frame:
+        """The picture of ``run`` at this moment."""
+        elapsed, recent = load.elapsed, load.recent()
+        pool = watcher.last.pool if watcher.last else {}
         return cls(
             elapsed=elapsed,
             total=run.scenario.seconds,
             phase=run.scenario.phase_at(elapsed).name,
-            maxsize=run.scenario.pool.maxsize,
-            sample=run.samples[-1] if run.samples else None,
-            offered=sum(tally.offered for tally in recent) / span,
-            throughput=sum(tally.completed for tally in recent) / span,
-            p99=latencies.percentiles()["p99"],
-            errors=sum(tally.errors.total() for tally in run.recorder.phases.values()),
+            maxsize=run.scenario.common.limit,
+            sample=watcher.newest,
+            offered=recent["offered"],
+            throughput=recent["throughput"],
+            p99=recent["p99"],
+            errors=recent["errors"],
             acquires=pool.get("acquires", 0),
             openings=pool.get("openings", 0),
             evictions=sum(pool.get("evictions", {}).values()),
@@ -105,8 +100,9 @@ class PlainDisplay:
             return
         self._next = int(frame.elapsed) + 1
         self._line(
-            f"{frame.elapsed:3.0f}s {frame.phase:<8} size {pool.size:2} in use {pool.in_use:2} "
-            f"idle {pool.idle:2} opening {pool.opening:2} waiting {pool.waiting:3} "
+            f"{frame.elapsed:3.0f}s {frame.phase:<8} size {number(pool.size):>2} "
+            f"in use {number(pool.in_use):>2} idle {number(pool.idle):>2} "
+            f"opening {number(pool.opening):>2} waiting {number(pool.waiting):>3} "
             f"server {number(pool.server):>2}  {frame.throughput:4.0f}/s "
             f"p99 {milliseconds(frame.p99):>9} errors {frame.errors}"
         )
@@ -161,9 +157,9 @@ def _pool(frame: Frame) -> Table:
     }
     table = Table.grid(padding=(0, 2))
     for name, (count, style) in rows.items():
-        bar = Text("█" * min(count, 50), style=style)
+        bar = Text("█" * min(count or 0, 50), style=style)
         limit = f"of {frame.maxsize}" if name == "size" else ""
-        table.add_row(f"{name:<10}", f"{count:>4}", f"{limit:<8}", bar)
+        table.add_row(f"{name:<10}", f"{number(count):>4}", f"{limit:<8}", bar)
     table.add_row("server", f"{number(sample.server):>4}", "", "counted by PostgreSQL")
     return table
 

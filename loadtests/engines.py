@@ -35,8 +35,9 @@ class Engine:
     """What is installed for it in another environment; nothing: it runs in this one."""
 
     def database(self, url: str, **options: Any) -> dict[str, Any]:
-        """The DATABASES entry, for the server of ``url``, with further OPTIONS."""
-        return {**django_database(url, self.engine, **self.options, **options), **self.settings}
+        """The DATABASES entry, for the server of ``url``, with further or other OPTIONS."""
+        options = {**self.options, **options}
+        return {**django_database(url, self.engine, **options), **self.settings}
 
 
 PGPOOL = Engine(

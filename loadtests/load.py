@@ -7,14 +7,19 @@ import asyncio
 import aiohttp
 
 from .arrivals import Arrival
-from .recorder import Recorder
+from .recorder import Outcome, Recorder
 from .scenarios import Scenario
-from .site import ERROR_HEADER
+from .site import ERROR_HEADER, USE_HEADER, WAIT_HEADER
 
 CLIENT_PATIENCE = 30.0
 """Seconds after which a visitor gives up. More than any sensible maxwait."""
 KEEP_ALIVE = 15.0
 """Seconds for which the client keeps an unused connection to the site."""
+KILLED = "killed"
+"""The error of a request that the scenario has killed."""
+_HEADERS = {"kill": {"Connection": "close"}}
+"""By kind. gunicorn's gevent worker swallows the death of a request: without an answer it waits for
+the next one on the same connection, which does not come."""
 
 
 def client(path: str) -> aiohttp.ClientSession:
@@ -55,22 +60,31 @@ class Load:
             await asyncio.sleep(self._scenario.seconds - self.elapsed)
 
     async def _request(self, arrival: Arrival) -> None:
-        self._recorder.sent(arrival.phase, arrival.at, self.elapsed - arrival.at)
-        error: str | None = "cut off"  # what becomes of it if the run is cancelled
+        phase, kind, at = arrival.phase, arrival.kind, arrival.at
+        self._recorder.sent(phase, kind, at, self.elapsed - at)
+        outcome = Outcome()
         try:
-            error = await self._error(arrival.path)
+            outcome = await self._outcome(arrival)
         finally:
-            self._recorder.finished(arrival.phase, arrival.at, self.elapsed, error)
+            self._recorder.finished(phase, kind, at, self.elapsed, outcome)
 
-    async def _error(self, path: str) -> str | None:
-        """What went wrong, in a word or two; None if all went well."""
+    async def _outcome(self, arrival: Arrival) -> Outcome:
         try:
-            async with self._session.get(path) as response:
+            # Not a GET: aiohttp silently sends those again where the connection breaks.
+            async with self._session.post(
+                arrival.path, headers=_HEADERS.get(arrival.kind)
+            ) as response:
                 await response.read()
         except TimeoutError:
-            return "timeout"
+            return Outcome("timeout")
+        except aiohttp.ServerDisconnectedError as error:
+            return Outcome(KILLED if arrival.kind == "kill" else type(error).__name__)
         except aiohttp.ClientError as error:
-            return type(error).__name__
-        if response.ok:
-            return None
-        return response.headers.get(ERROR_HEADER, f"HTTP {response.status}")
+            return Outcome(type(error).__name__)
+        headers = response.headers
+        wrong = None if response.ok else headers.get(ERROR_HEADER, f"HTTP {response.status}")
+        return Outcome(wrong, _seconds(headers.get(WAIT_HEADER)), _seconds(headers.get(USE_HEADER)))
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else float(text)

@@ -1,27 +1,29 @@
-"""One run: database, site, load, watcher and display, from start to end."""
+"""One run: database, site, load, watcher, faults and display, from start to end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .database import Database, connect
+from .cpu import Meter
+from .database import Database
 from .display import REFRESH, Display, Frame
 from .errors import LoadTestError, SiteFailed
+from .faults import cause
+from .front import Front
+from .http_front import HttpFront
 from .interrupts import Interrupts
-from .load import Load, client
-from .recorder import Recorder
+from .monitor import Monitor
 from .scenarios import Scenario
-from .site_process import SiteProcess
-from .watcher import Sample, Watcher
+from .subject import Subject
+from .watcher import Watcher
 
-ENGINE = "django_pgpool"
-LAST_LOOK = 3.0
-"""Seconds after the end within which the server's own count has to follow the pool's."""
+LOOK_AT_CPU = 2.0
+"""Seconds between two looks."""
 
 
 @dataclass(slots=True)
@@ -29,14 +31,18 @@ class Run:
     """What was run and what came of it, up to the end or to the moment it was cut off."""
 
     scenario: Scenario
-    recorder: Recorder
+    subject: Subject
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     seconds: float = 0.0
     """How long it really ran."""
-    samples: list[Sample] = field(default_factory=list)
+    recorded: dict[str, Any] = field(default_factory=dict)
+    """See ``Recorder.as_dict``."""
+    samples: list[dict[str, Any]] = field(default_factory=list)
     pool: dict[str, Any] = field(default_factory=dict)
-    """The pool's last statistics."""
-    server: str = ""
+    """See ``Watcher.pool``."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    cpu: dict[str, float | None] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     embedded: bool = True
     interrupted: bool = False
     failure: str | None = None
@@ -50,15 +56,16 @@ def execute(
     database: AbstractContextManager[Database],
     display: Display,
     interrupts: Interrupts,
+    subject: Subject | None = None,
 ) -> Run:
-    """Run ``scenario`` against a site of its own on ``database``.
+    """Run ``scenario`` against a site of its own on ``database``, with ``subject``'s engine.
 
     A signal during the load, or the death of the site, ends it early: the results so far are
     returned. A signal before the load raises KeyboardInterrupt.
 
     Raises LoadTestError if the database, and SiteFailed if the site cannot be set up.
     """
-    run = Run(scenario, Recorder(phase.name for phase in scenario.phases))
+    run = Run(scenario, subject or Subject())
     try:
         _execute(run, database, display, interrupts)
     except (LoadTestError, KeyboardInterrupt) as error:
@@ -78,41 +85,50 @@ def _execute(
 ) -> None:
     display.say("setting up the database ...")
     with database as place:
-        run.server, run.embedded = place.server, place.embedded
+        run.embedded = place.embedded
         display.say("starting the site ...")
-        settings = place.django(ENGINE, **asdict(run.scenario.pool))
-        with SiteProcess(settings) as site, closing(connect(place.url)) as monitor:
-            monitor.autocommit = True
-            asyncio.run(_drive(run, place, site, monitor, display, interrupts))
+        front = HttpFront(run.scenario, run.subject.database(place, run.scenario.pool))
+        with front, Monitor(place) as monitor:
+            run.versions = {**front.versions, "PostgreSQL": place.server}
+            asyncio.run(_drive(run, place, front, monitor, display, interrupts))
             display.say("stopping ...")
 
 
 async def _drive(
     run: Run,
-    database: Database,
-    site: SiteProcess,
-    monitor: Any,
+    place: Database,
+    front: Front,
+    monitor: Monitor,
     display: Display,
     interrupts: Interrupts,
 ) -> None:
-    async with client(site.socket) as session:
-        load = Load(run.scenario, session, run.recorder)
-        watcher = Watcher(load, session, site, database, monitor)
-        run.samples = watcher.samples
+    scenario = run.scenario
+    async with front.load() as load:
+        meter = Meter(front.pids, place.servers)
+        watcher = Watcher(load, monitor, scenario.seconds, pooled=run.subject.pooled)
+
+        def tell(event: dict[str, Any]) -> None:
+            run.events.append(event)
+            display.say(f"{event['name']} after {event['at']:.1f} s")
+
         try:
             await _until_done(
                 load.run(),
                 watcher.run(),
-                _show(display, lambda: Frame.of(run, load.elapsed, watcher.last)),
+                cause(scenario.plan.faults, place, lambda: load.elapsed, meter.look, tell),
+                _again(meter.look, LOOK_AT_CPU),
+                _again(lambda: display.show(Frame.of(run, load, watcher)), REFRESH),
                 interrupts=interrupts,
             )
-            await _settle(watcher)
+            await watcher.settle()
         except asyncio.CancelledError:
             run.interrupted = True
         except SiteFailed as error:
             run.failure, run.log = str(error), error.log
         finally:
-            run.seconds, run.pool = load.elapsed, watcher.last
+            run.seconds, run.cpu = load.elapsed, meter.used()
+            run.recorded = await load.finish()
+            run.pool, run.samples = watcher.pool(), watcher.series()
 
 
 async def _until_done(main: Any, *beside: Any, interrupts: Interrupts) -> None:
@@ -135,18 +151,8 @@ async def _until_done(main: Any, *beside: Any, interrupts: Interrupts) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _show(display: Display, frame: Callable[[], Frame]) -> None:
+async def _again(act: Callable[[], None], pause: float) -> None:
+    """Every ``pause`` seconds, until this is cancelled."""
     while True:
-        display.show(frame())
-        await asyncio.sleep(REFRESH)
-
-
-async def _settle(watcher: Watcher) -> None:
-    """Look a last time; a moment longer if the server has not yet noticed the last close."""
-    deadline = asyncio.get_running_loop().time() + LAST_LOOK
-    while True:
-        await watcher.sample()
-        last = watcher.samples[-1] if watcher.samples else None
-        if last is None or last.size == last.server or asyncio.get_running_loop().time() > deadline:
-            return
-        await asyncio.sleep(0.05)
+        act()
+        await asyncio.sleep(pause)

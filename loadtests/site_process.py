@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .errors import LoadTestError, SiteFailed
+from .site import LIMIT, LOOKS
 from .throwaway import ThrowAwayDirectory
 
 ROOT = Path(__file__).parent.parent
@@ -21,21 +22,46 @@ PATIENCE = 20.0
 LOG_LINES = 15
 
 
-class SiteProcess:
-    """gunicorn with one gevent worker on a unix socket, for the length of a ``with`` block.
+def environment(database: dict[str, Any]) -> dict[str, str]:
+    """That of a process with the site, where ``database`` is the DATABASES entry."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "loadtests.site.settings",
+        "LOADTEST_DATABASE": json.dumps(database),
+        "PYTHONPATH": path,
+    }
 
-    ``database`` is the DATABASES entry. Raises LoadTestError if the tables cannot be made or
-    gunicorn is missing, SiteFailed with the last lines of its log if it does not come up.
+
+def migrate(environment: dict[str, str]) -> None:
+    """Make the tables of the site. Raises LoadTestError."""
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "migrate", "--verbosity", "0"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LoadTestError(f"the tables of the site could not be made: {reason}")
+
+
+class SiteProcess:
+    """gunicorn with gevent workers on a unix socket, for the length of a ``with`` block.
+
+    ``database`` is the DATABASES entry; ``limit`` is how many connections one worker may have, for
+    its count of those that it needs. Raises LoadTestError if the tables cannot be made or gunicorn
+    is missing, SiteFailed with the last lines of its log if it does not come up.
     """
 
-    def __init__(self, database: dict[str, Any]) -> None:
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        self._environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "loadtests.site.settings",
-            "LOADTEST_DATABASE": json.dumps(database),
-            "PYTHONPATH": path,
-        }
+    workers: dict[int, str]
+    """The socket on which each worker tells of itself, by pid."""
+
+    def __init__(self, database: dict[str, Any], *, workers: int = 1, limit: int = 0) -> None:
+        self._environment = {**environment(database), LIMIT: str(limit)}
+        self._count = workers
 
     def __enter__(self) -> Self:
         if find_spec("gunicorn") is None:
@@ -43,7 +69,7 @@ class SiteProcess:
         self._directory = ThrowAwayDirectory("gunicorn")
         try:
             self._start()
-            self._migrate()  # while gunicorn loads the site
+            migrate(self._environment)  # while gunicorn loads the site
             self._wait_until_up()
         except BaseException:
             self._directory.remove()
@@ -52,6 +78,11 @@ class SiteProcess:
 
     def __exit__(self, *exception: object) -> None:
         self._directory.remove()
+
+    @property
+    def pid(self) -> int:
+        """That of gunicorn."""
+        return self._process.pid
 
     @property
     def socket(self) -> str:
@@ -68,25 +99,12 @@ class SiteProcess:
         lines = (self._directory.path / "site.log").read_text(errors="replace").splitlines()
         return "\n".join(["the end of its log:", *lines[-LOG_LINES:]])
 
-    def _migrate(self) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "django", "migrate", "--verbosity", "0"],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise LoadTestError(f"the tables of the site could not be made: {reason}")
-
     def _start(self) -> None:
         directory = self._directory.path
         options = {
             "--bind": f"unix:{self.socket}",
-            "--worker-class": "gevent",
-            "--workers": "1",
+            "--worker-class": "loadtests.site.worker.Worker",
+            "--workers": str(self._count),
             "--keep-alive": "75",  # longer than the client's: never closed under a request
             "--worker-tmp-dir": str(directory),
         }
@@ -95,7 +113,7 @@ class SiteProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *arguments, "loadtests.site.wsgi"],
                 # HOME: gunicorn keeps a control socket there, which would be left behind.
-                env={**self._environment, "HOME": str(directory)},
+                env={**self._environment, "HOME": str(directory), LOOKS: str(directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -104,11 +122,15 @@ class SiteProcess:
 
     def _wait_until_up(self) -> None:
         deadline = time.monotonic() + PATIENCE
-        while not self._healthy():
+        while len(self._sockets()) < self._count or not self._healthy():
             self.check()
             if time.monotonic() > deadline:
                 raise SiteFailed(f"gunicorn was not up after {PATIENCE:.0f} s", self.log())
             time.sleep(0.05)
+        self.workers = self._sockets()
+
+    def _sockets(self) -> dict[int, str]:
+        return {int(path.stem): str(path) for path in self._directory.path.glob("*.look")}
 
     def _healthy(self) -> bool:
         """A worker answers. By hand: the client library for the load needs an event loop."""

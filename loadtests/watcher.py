@@ -1,86 +1,119 @@
-"""Looks at the pool and at the server while the load runs."""
+"""Looks at the site and at the server while the load runs."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import aiohttp
-import psycopg2
-from psycopg2.extensions import connection as Connection  # noqa: N812
+from .front import Look, RunningLoad
+from .monitor import Monitor
 
-from .database import Database
-from .errors import SiteFailed
-from .load import Load
-from .site_process import SiteProcess
-
-INTERVAL = 0.2
+LONGEST, SHORTEST = 0.2, 0.05
 """Seconds between two samples."""
+KEPT = 3000
+"""Samples that are kept for the report."""
+STATES = ("size", "idle", "in_use", "opening", "closing", "waiting")
+LAST_LOOK = 3.0
+"""Seconds after the end within which the server's own count has to follow the pool's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The pool at one moment, as the worker says, and as the server counts (None: no answer)."""
+    """The site at one moment: its pools as the workers say (None: it has none of ours), and its
+    connections as the server counts (None: no answer)."""
 
     at: float
-    size: int
-    opening: int
-    idle: int
-    in_use: int
-    closing: int
-    waiting: int
+    size: int | None
+    idle: int | None
+    in_use: int | None
+    opening: int | None
+    closing: int | None
+    waiting: int | None
     server: int | None
+    needed: int
+    openings: int | None
+    """So far."""
+    evictions: int | None
+    """So far, for whatever reason."""
 
 
 class Watcher:
     """Samples until it is cancelled. Asking opens no connection in the pool.
 
-    ``last`` is the newest full statistics of the pool, as the worker sent it.
+    ``last`` is the newest look at the site.
     """
 
     def __init__(
-        self,
-        load: Load,
-        session: aiohttp.ClientSession,
-        site: SiteProcess,
-        database: Database,
-        monitor: Connection,
+        self, load: RunningLoad, monitor: Monitor, seconds: float, *, pooled: bool
     ) -> None:
+        """``pooled``: the site has a pool of ours."""
         self.samples: list[Sample] = []
-        self.last: dict[str, Any] = {}
+        self.newest: Sample | None = None
+        self.last: Look | None = None
         self._load = load
-        self._session = session
-        self._site = site
-        self._database = database
         self._monitor = monitor
-        self._worker: int | None = None
+        self._interval = min(LONGEST, max(SHORTEST, seconds / 300))
+        self._apart = seconds / KEPT
+        self._pooled = pooled
+        self._peaks: Counter[str] = Counter()
+        self._held = 0.0
 
     async def run(self) -> None:
-        """Sample for ever. Raises SiteFailed when gunicorn or its worker has died."""
+        """Sample for ever. Raises SiteFailed when the site has died."""
         while True:
             await self.sample()
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(self._interval)
 
-    async def sample(self) -> None:
-        """Take one sample; none if the site is too busy to answer."""
-        self._site.check()
-        try:
-            async with self._session.get("/pool") as response:
-                answer = await response.json()
-        except (aiohttp.ClientError, TimeoutError):
-            return
-        if self._worker not in (None, answer["pid"]):
-            raise SiteFailed("a worker of gunicorn has died", self._site.log())
-        self._worker = answer["pid"]
-        server = await asyncio.to_thread(self._count)
-        self.last = answer["pools"][0] if answer["pools"] else {}
-        states = ("size", "opening", "idle", "in_use", "closing", "waiting")
-        numbers = {state: self.last.get(state, 0) for state in states}
-        self.samples.append(Sample(at=self._load.elapsed, server=server, **numbers))
+    async def settle(self) -> None:
+        """Look a last time; a moment longer if the server has not yet noticed the last close."""
+        deadline = self._load.elapsed + LAST_LOOK
+        while True:
+            sample = await self.sample()
+            if sample.size in (sample.server, None) or self._load.elapsed > deadline:
+                break
+            await asyncio.sleep(SHORTEST)
+        if self.samples[-1] is not sample:
+            self.samples.append(sample)
 
-    def _count(self) -> int | None:
-        try:
-            return self._database.connections(self._monitor)
-        except psycopg2.Error:
-            return None
+    async def sample(self) -> Sample:
+        """Take one sample. Raises SiteFailed."""
+        look, server = await asyncio.gather(
+            self._load.look(), asyncio.to_thread(self._monitor.count)
+        )
+        states = {state: look.pool.get(state, 0) if self._pooled else None for state in STATES}
+        counted = {"openings": 0, "evictions": {}} | look.pool
+        totals = {
+            "openings": counted["openings"] if self._pooled else None,
+            "evictions": sum(counted["evictions"].values()) if self._pooled else None,
+        }
+        sample = Sample(look.at, **states, server=server, needed=look.needed, **totals)
+        if self.newest is not None:
+            self._held += (self.newest.server or 0) * (sample.at - self.newest.at)
+        self.newest, self.last = sample, look
+        for name in (*STATES, "server"):
+            self._peaks[name] = max(self._peaks[name], getattr(sample, name) or 0)
+        if not self.samples or sample.at - self.samples[-1].at >= self._apart:
+            self.samples.append(sample)
+        return sample
+
+    def pool(self) -> dict[str, Any]:
+        """The last statistics of the pool, and what only the samples know. A peak between two
+        samples is not seen. Connection-seconds are those that the server has seen."""
+        if self.newest is None or self.last is None:
+            return {}
+        peaks = {f"peak_{name}": self._peaks[name] for name in ("size", "in_use", "waiting")}
+        pool = {**peaks, "end_size": self.newest.size} if self._pooled else {}
+        return {
+            **self.last.pool,
+            **pool,
+            "peak_server": self._peaks["server"],
+            "end_server": self.newest.server,
+            "connection_seconds": self._held,
+            "ideal_connection_seconds": self.last.ideal,
+        }
+
+    def series(self) -> list[dict[str, Any]]:
+        """The samples, as plain data."""
+        return [asdict(sample) for sample in self.samples]

@@ -14,7 +14,6 @@ import psycopg2
 import pytest
 from chaos.cluster import Postgres, template
 from chaos.outages import Openings
-from chaos.replica import PRIMARY, Standby, commit_on_both
 from chaos.world import LOCALHOST, Monitor, on_tcp
 from django.db import Error, OperationalError
 from support.listeners import black_hole
@@ -23,6 +22,7 @@ from support.waiting import Elapsed, eventually, join, running
 
 from django_pgpool import PoolExhausted
 from django_pgpool.pool.growth import FIRST
+from loadtests.replica import PRIMARY, Standby, commit_on_both
 
 SECRET = "correct horse battery staple"
 

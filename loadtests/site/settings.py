@@ -11,7 +11,6 @@ SECRET_KEY = "only for load tests"
 ALLOWED_HOSTS = ["localhost"]
 DEBUG = False
 INSTALLED_APPS = ["loadtests.site"]
-MIDDLEWARE = ["loadtests.site.middleware.NameTheError"]
 ROOT_URLCONF = "loadtests.site.urls"
 WSGI_APPLICATION = "loadtests.site.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
 from . import views
 
 urlpatterns = [
-    path("read/<int:number>", views.read),
-    path("write/<int:number>", views.write),
-    path("report/<int:milliseconds>", views.report),
-    path("pool", views.pool),
     path("health", views.health),
+    re_path("^((?:read|write|report|timeout|kill|leak)/[0-9./]+)$", views.visit),
 ]

@@ -1,49 +1,28 @@
-"""What visitors of the shop ask for, and what the load test asks about it."""
+"""The visits over HTTP, and a sign of life."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 
-from django.db import connection, transaction
-from django.db.models import F, Sum
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
-import django_pgpool
-
-from .models import Article
+from . import ERROR_HEADER, USE_HEADER, WAIT_HEADER
+from .visit import Visit
 
 
-def read(request: HttpRequest, number: int) -> JsonResponse:
-    """One short query."""
-    article = Article.objects.get(pk=number)
-    return JsonResponse({"name": article.name, "sold": article.sold})
+def visit(request: HttpRequest, path: str) -> HttpResponse:
+    """What ``path`` says. The headers tell how it went; 503 for the database's errors, else 500.
 
-
-@transaction.atomic
-def write(request: HttpRequest, number: int) -> JsonResponse:
-    """One short transaction."""
-    article = Article.objects.select_for_update().get(pk=number)
-    Article.objects.filter(pk=number).update(sold=F("sold") + 1)
-    return JsonResponse({"sold": article.sold + 1})
-
-
-def report(request: HttpRequest, milliseconds: int) -> JsonResponse:
-    """A query that keeps its connection busy for some milliseconds."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(%s)", [milliseconds / 1000])
-    return JsonResponse(Article.objects.aggregate(sold=Sum("sold")))
-
-
-def pool(request: HttpRequest) -> JsonResponse:
-    """Snapshots of the pools in this worker. Never opens a connection."""
-    snapshots = [
-        {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
-        for snapshot in django_pgpool.stats()
-    ]
-    return JsonResponse(
-        {"pid": os.getpid(), "pools": snapshots}, json_dumps_params={"default": dict}
-    )
+    The use counts until the answer is made: what Django does after it is sent, nobody waits for.
+    """
+    made = Visit()
+    made.make(*path.split("/"))
+    status = 200 if made.error is None else 503 if made.database else 500
+    times = {WAIT_HEADER: made.wait, USE_HEADER: made.use}
+    headers = {name: f"{seconds:.6f}" for name, seconds in times.items() if seconds is not None}
+    if made.error:
+        headers[ERROR_HEADER] = made.error
+    return HttpResponse(status=status, headers=headers)
 
 
 def health(request: HttpRequest) -> JsonResponse:

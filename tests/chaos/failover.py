@@ -13,10 +13,11 @@ from django.db import Error
 from support.aliases import Alias
 from support.waiting import eventually, running
 
+from loadtests.replica import PRIMARY, Standby, commit_on_both
+
 from .cluster import Postgres
 from .outcome import Outcome, Run
 from .proxy import Proxy
-from .replica import PRIMARY, Standby, commit_on_both
 from .world import look_at_the_ruins, make_alias, on_tcp
 
 _INSERT = "INSERT INTO token VALUES (%s) RETURNING value"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loadtests.arrivals import Phase, poisson
-from loadtests.recorder import Latencies, Tally
+from loadtests.recorder import Durations, Tally
 
 DAY = (
     Phase("quiet", 8, 10, 10),
@@ -37,8 +37,8 @@ class Part:
     """What is measured of a phase."""
 
     tally: Tally = field(default_factory=Tally)
-    wait: Latencies = field(default_factory=Latencies)
-    use: Latencies = field(default_factory=Latencies)
+    wait: Durations = field(default_factory=Durations)
+    use: Durations = field(default_factory=Durations)
 
     def as_dict(self, seconds: float) -> dict[str, Any]:
         return {
@@ -217,7 +217,7 @@ def _distribution(requests: list[Request]) -> list[list[float]]:
     ]
 
 
-def _delays() -> Latencies:
-    delays = Latencies()
+def _delays() -> Durations:
+    delays = Durations()
     delays.add(0.0004)
     return delays

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from loadtests.arrivals import Phase, arrivals
+from loadtests.arrivals import Phase, arrivals, begun
 
 PHASES = (Phase("flat", 20, 50, 50), Phase("ramp", 20, 0, 100), Phase("night", 5, 0, 0))
 MIX = {"read": 3, "write": 1}
@@ -48,3 +48,17 @@ def test_kinds_and_pages_follow_the_mix():
     count = Counter(arrival.kind for arrival in made)
     assert count["read"] / count["write"] == pytest.approx(3, rel=0.25)
     assert all(arrival.path in PAGES[arrival.kind] for arrival in made)
+
+
+def test_a_burst_comes_at_once_and_first():
+    phases = (Phase("before", 1, 0, 0), Phase("spike", 2, 10, 10, burst=50))
+    made = list(arrivals(phases, MIX, PAGES, 1))
+    assert [arrival.at for arrival in made[:50]] == [1.0] * 50
+    assert all(arrival.at > 1 for arrival in made[50:])
+    assert len(made) > 55
+
+
+def test_phases_of_one_name_are_counted_together_and_only_those_begun():
+    phases = (Phase("busy", 2, 1, 1), Phase("calm", 1, 0, 0)) * 2 + (Phase("end", 5, 0, 0),)
+    assert begun(phases, 4.5) == {"busy": 3.5, "calm": 1}
+    assert begun(phases, 20)["end"] == 5

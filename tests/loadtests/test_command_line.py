@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from loadtests.cli import main
+from loadtests.options import SHARED
+from loadtests.scenarios import SCENARIOS
 from loadtests.start import start
 
 BAD = {
@@ -18,6 +20,9 @@ BAD = {
     "not PostgreSQL": (["--yes"], "mysql://u:secret@h/n", "DATABASE_URL"),
     "unreachable": (["--yes"], "postgresql://u:secret@127.0.0.1:1/n", "DATABASE_URL"),
     "nobody to ask": ([], "postgresql://u:secret@127.0.0.1:1/n", "--yes"),
+    "not to be stopped": (["outage", "--yes"], "postgresql://u:secret@h/n", "unset DATABASE_URL"),
+    "no standby there": (["failover", "--yes"], "postgresql://u:secret@h/n", "unset DATABASE_URL"),
+    "no such front": (["day", "--front", "smoke"], None, "--front"),
 }
 
 
@@ -59,4 +64,14 @@ def test_a_missing_package_is_named(monkeypatch, capsys, command_line):
 
 def test_the_list_names_the_scenarios(command_line):
     code, out, _ = command_line("list")
-    assert (code, out.split()[0]) == (0, "day")
+    names = [line.split()[0] for line in out.splitlines()]
+    assert (code, names) == (0, list(SCENARIOS))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_explains_its_own_and_the_shared_options(command_line, name):
+    code, out, _ = command_line(name, "--help")
+    assert code == 0
+    assert SCENARIOS[name].description in " ".join(out.split())
+    for option in [*SCENARIOS[name].parameters(), *SHARED]:
+        assert f"--{option.name} " in out

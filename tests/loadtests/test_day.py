@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 
 from loadtests.postgres import ThrowAwayPostgres
+from loadtests.report.reading import problem
 
 
 def assert_nothing_left(short_tmp):
@@ -54,6 +55,7 @@ def test_a_short_day(loadtests, short_tmp, tmp_path):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     data = read(tmp_path)
+    assert problem(data) is None
     assert out.rstrip().endswith(str(next(tmp_path.glob("*.html"))))
     assert list(data["phases"]) == ["quiet", "morning", "peak", "evening", "night"]
     assert all(phase["errors"] == {} for phase in data["phases"].values())
@@ -63,6 +65,10 @@ def test_a_short_day(loadtests, short_tmp, tmp_path):
     assert 0 < pool["peak_size"] <= 8
     assert pool["peak_server"] <= 8
     assert (pool["end_size"], pool["end_server"]) == (0, 0)
+    assert pool["ideal_connection_seconds"] < pool["connection_seconds"] < 8 * data["seconds"]
+    assert data["total"]["wait"]["max"] <= data["total"]["latency"]["max"]
+    assert data["total"]["use"]["p90"] > 0.075, "four of ten are reports"
+    assert all(seconds > 0 for seconds in data["cpu"].values())
     assert pool["acquires"] == sum(phase["offered"] for phase in data["phases"].values())
     assert_nothing_left(short_tmp)
 

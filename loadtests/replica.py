@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
-from typing import Any
 
 import psycopg2
-from support.waiting import eventually
 
-from .cluster import Postgres
+from .errors import LoadTestError
+from .postgres import ThrowAwayPostgres, Value
 
-PRIMARY: Mapping[str, Any] = {
+PRIMARY: Mapping[str, Value] = {
     "wal_level": "replica",
     "max_wal_senders": 4,
     "hot_standby": True,
@@ -20,12 +20,14 @@ PRIMARY: Mapping[str, Any] = {
     "wal_retrieve_retry_interval": "200ms",
 }
 """Settings of both. What was committed is on the standby, see ``commit_on_both``."""
+PATIENCE = 15.0
+"""Seconds until a standby has to follow."""
 
 
-class Standby(Postgres):
+class Standby(ThrowAwayPostgres):
     """A copy of a running server that follows it, until it is promoted."""
 
-    def __init__(self, primary: Postgres, settings: Mapping[str, Any]) -> None:
+    def __init__(self, primary: ThrowAwayPostgres, settings: Mapping[str, Value]) -> None:
         super().__init__({**PRIMARY, **settings})
         self._primary = primary
 
@@ -36,13 +38,19 @@ class Standby(Postgres):
             shutil.chown(self.data, user=self.user)
         where = primary.params
         program = [self.programs / "pg_basebackup", "-h", where["host"], "-p", str(where["port"])]
-        subprocess.run(
-            [*program, "-U", "postgres", "-D", self.data, "-R", "-c", "fast"],
-            user=self.user,
-            cwd=self.data,
-            check=True,
-            capture_output=True,
-        )
+        try:
+            subprocess.run(
+                [*program, "-U", "postgres", "-D", self.data, "-R", "-c", "fast"],
+                user=self.user,
+                cwd=self.data,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            reason = " ".join(said.split())
+            raise LoadTestError(f"a standby could not be made (pg_basebackup): {reason}") from error
         for left in self.data.glob(".s.PGSQL.*"):  # the primary's socket is in its directory
             left.unlink()
 
@@ -51,17 +59,20 @@ class Standby(Postgres):
         self.control("promote")
 
 
-def commit_on_both(primary: Postgres) -> None:
-    """From now on every commit waits until it is seen on the standby, too."""
+def commit_on_both(primary: ThrowAwayPostgres) -> None:
+    """From now on every commit waits until it is seen on the standby, too. Raises LoadTestError."""
     connection = psycopg2.connect(**primary.params)
     connection.autocommit = True
+    deadline = time.monotonic() + PATIENCE
     with connection.cursor() as cursor:
-
-        def attached() -> bool:
+        while True:
             cursor.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
-            return bool(cursor.fetchone()[0])
-
-        eventually(attached, "the standby does not follow")
+            ((following,),) = cursor.fetchall()
+            if following:
+                break
+            if time.monotonic() > deadline:
+                raise LoadTestError(f"the standby did not follow within {PATIENCE:.0f} s")
+            time.sleep(0.02)
         cursor.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
         cursor.execute("SELECT pg_reload_conf()")
     connection.close()
