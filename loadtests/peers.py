@@ -15,7 +15,7 @@ from .throwaway import ThrowAwayDirectory
 
 ALWAYS = ("Django", "gevent", "greenlet", "gunicorn", "packaging")
 """packaging: gunicorn needs it for gevent."""
-SHARED = (*ALWAYS, "psycogreen", "psycopg2-binary")
+SHARED = (*ALWAYS, "hdrhistogram", "psycogreen", "psycopg2-binary")
 """What a peer uses in the version that is installed here, if it uses it."""
 PATIENCE = 300.0
 """Seconds that an installation may take."""
@@ -75,6 +75,18 @@ def pinned(requirements: tuple[str, ...]) -> list[str]:
     return [
         f"{name}=={_version(name)}" if name in SHARED and _version(name) else name for name in names
     ]
+
+
+def installed(python: Path, requirements: tuple[str, ...]) -> dict[str, str]:
+    """Versions of ``requirements`` in the environment of ``python``, by name."""
+    names = [requirement.partition("[")[0] for requirement in requirements]
+    program = (
+        "import sys; from importlib.metadata import version as v; print(*map(v, sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [python, "-c", program, *names], capture_output=True, text=True, check=True
+    )
+    return dict(zip(names, done.stdout.split(), strict=True))
 
 
 def _version(name: str) -> str | None:
