@@ -14,6 +14,7 @@ from .display import Display, LiveDisplay, PlainDisplay
 from .errors import LoadTestError, SiteFailed
 from .interrupts import Interrupts
 from .options import Output, command
+from .permission import permitted_url
 from .report import Report, print_summary
 from .report.cli import report as remake
 from .results import results
@@ -77,22 +78,16 @@ def _code(interrupts: Interrupts) -> int:
 
 def _database(scenario: Scenario, *, yes: bool) -> AbstractContextManager[database.Database]:
     """Raises LoadTestError where the scenario does not go with DATABASE_URL, or nobody agrees."""
-    url, servers = os.environ.get("DATABASE_URL"), scenario.plan.servers
-    if not url:
-        make = database.with_standby if servers == "standby" else database.embedded
-        return make(scenario.common.limit)
-    if servers != "any":
+    servers = scenario.plan.servers
+    if servers != "any" and os.environ.get("DATABASE_URL"):
         raise LoadTestError(
             f"{scenario.name} stops the server, so it never runs on yours: unset DATABASE_URL to "
             "use an embedded one"
         )
-    where = database.describe(url)
-    print(f"DATABASE_URL: {where}. A schema is created there, and removed at the end.")
-    if not yes:
-        if not sys.stdin.isatty():
-            raise LoadTestError("nobody to ask whether DATABASE_URL may be used: pass --yes")
-        if not typer.confirm("Run the load test on this server?"):
-            raise LoadTestError("not run; unset DATABASE_URL to use an embedded server")
+    url = permitted_url(yes=yes)
+    if url is None:
+        make = database.with_standby if servers == "standby" else database.embedded
+        return make(scenario.common.limit)
     return database.own_schema(url)
 
 

@@ -37,7 +37,7 @@ class Database:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the site's DATABASES entry has instead of what ``url`` says, for instance HOST."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Likewise, of its OPTIONS."""
+    """Likewise, of its OPTIONS; None: it has no such option."""
 
     @property
     def embedded(self) -> bool:
@@ -51,15 +51,22 @@ class Database:
 
     def django(self, engine: Engine, **options: Any) -> dict[str, Any]:
         """The DATABASES entry of the site with ``engine``, and with further OPTIONS."""
-        ours = {"options": f"-c search_path={self.name}", "application_name": self.name}
-        entry = engine.database(self.url, **ours, **self.options, **options)
+        ours: dict[str, Any] = {
+            "options": f"-c search_path={self.name}",
+            "application_name": self.name,
+        }
+        ours = {**ours, **self.options}
+        there = {name: value for name, value in ours.items() if value is not None}
+        entry = engine.database(self.url, **there, **options)
         return {**entry, **self.settings}
 
 
 @contextmanager
-def embedded(connections: int) -> Iterator[Database]:
-    """A throw-away server with room for so many ``connections``. Raises LoadTestError."""
-    with ThrowAwayPostgres({"max_connections": connections + SPARE_CONNECTIONS}) as server:
+def embedded(connections: int, **settings: str) -> Iterator[Database]:
+    """A throw-away server with room for so many ``connections``, and with further ``settings``.
+    Raises LoadTestError."""
+    room = {"max_connections": connections + SPARE_CONNECTIONS}
+    with ThrowAwayPostgres({**room, **settings}) as server:
         yield Database(server.url, *_new_schema(server.url), (server,))
 
 

@@ -11,6 +11,7 @@ from .database import CONNECT_TIMEOUT, Database
 from .postgres import database_params
 
 _COUNT = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+_BEGUN = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
 
 
 class Monitor:
@@ -31,17 +32,24 @@ class Monitor:
 
     def count(self) -> int | None:
         """Connections of the site on all servers together; None where none of them answers."""
-        counts = [self._count(url) for url in self._connections]
+        counts = [self._ask(url, _COUNT, self._name) for url in self._connections]
         known = [count for count in counts if count is not None]
         return sum(known) if known else None
 
-    def _count(self, url: str) -> int | None:
+    def sessions(self) -> int | None:
+        """Sessions begun so far in the database, by anybody;
+        None where a server does not answer: what it has counted is missing then."""
+        counts = [self._ask(url, _BEGUN) for url in self._connections]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def _ask(self, url: str, query: str, *values: str) -> int | None:
         try:
             connection = self._connections[url] or self._connect(url)
             with connection.cursor() as cursor:
-                cursor.execute(_COUNT, [self._name])
-                ((count,),) = cursor.fetchall()
-                return int(count)
+                cursor.execute(query, values)
+                ((number,),) = cursor.fetchall()
+                return int(number)
         except psycopg2.Error:
             self._connections[url] = None
             return None

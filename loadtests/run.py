@@ -104,6 +104,7 @@ async def _drive(
 ) -> None:
     scenario = run.scenario
     async with front.load() as load:
+        begun = monitor.sessions()
         meter = Meter(front.pids, place.servers)
         watcher = Watcher(load, monitor, scenario.seconds, pooled=run.subject.pooled)
 
@@ -129,6 +130,13 @@ async def _drive(
             run.seconds, run.cpu = load.elapsed, meter.used()
             run.recorded = await load.finish()
             run.pool, run.samples = watcher.pool(), watcher.series()
+            run.pool["sessions"] = _since(begun, monitor.sessions())
+
+
+def _since(begun: int | None, now: int | None) -> int | None:
+    """Sessions that the server has begun meanwhile; None where it is away or counts anew.
+    Exact, and the same for every engine; but others' count, too."""
+    return None if begun is None or now is None or now < begun else now - begun
 
 
 async def _until_done(main: Any, *beside: Any, interrupts: Interrupts) -> None:

@@ -70,6 +70,7 @@ def test_a_short_day(loadtests, short_tmp, tmp_path):
     assert data["total"]["use"]["p90"] > 0.075, "four of ten are reports"
     assert all(seconds > 0 for seconds in data["cpu"].values())
     assert pool["acquires"] == sum(phase["offered"] for phase in data["phases"].values())
+    assert pool["sessions"] == pool["openings"]  # the server counts as many as the pool
     assert_nothing_left(short_tmp)
 
 
