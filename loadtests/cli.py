@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from . import database
+from .advice.cli import advise
 from .display import Display, LiveDisplay, PlainDisplay
 from .errors import LoadTestError, SiteFailed
 from .interrupts import Interrupts
@@ -39,6 +40,7 @@ def list_scenarios() -> None:
 
 
 app.command("report")(remake)
+app.command("advise")(advise)
 
 
 def _run(scenario: Scenario, command: str, output: Output) -> None:
