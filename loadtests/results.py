@@ -11,6 +11,7 @@ import psutil
 
 import django_pgpool
 
+from .advice import recommend
 from .run import Run
 
 FORMAT = 2
@@ -21,7 +22,7 @@ def results(run: Run, command: str) -> dict[str, Any]:
     """Everything about ``run``, which ``command`` repeats. Durations are in seconds."""
     scenario, recorded = run.scenario, run.recorded
     common, engine = scenario.common, run.subject.engine
-    return {
+    data = {
         "format": FORMAT,
         "began": run.began.isoformat(timespec="seconds"),
         "seconds": run.seconds,
@@ -52,6 +53,7 @@ def results(run: Run, command: str) -> dict[str, Any]:
         "machine": _machine(run.embedded),
         "series": {"seconds": recorded["seconds"], "samples": run.samples},
     }
+    return {**data, "recommendation": [asdict(line) for line in recommend(data)]}
 
 
 def _machine(embedded: bool) -> dict[str, Any]:

@@ -10,10 +10,16 @@ from .rules import recommendations
 
 __all__ = ["Profile", "Recommendation", "recommend", "recommendations"]
 
+ORDINARY = frozenset({"steady", "spike", "day", "slow", "soak"})
+"""Scenarios that stand for what a site has to live with; the others break something on purpose."""
+
 
 def recommend(
     data: dict[str, Any], workers: int | None = None, max_connections: int | None = None
 ) -> list[Recommendation]:
-    """From the results of a run (format 2). Empty where the engine has no pool of ours."""
+    """From the results of a run (format 2). Empty where they say nothing about an ordinary load,
+    or the engine has no pool of ours."""
+    if data["scenario"]["name"] not in ORDINARY or data["failure"] or data["interrupted"]:
+        return []
     profile = profile_of(data)
     return recommendations(profile, workers, max_connections) if profile else []

@@ -213,8 +213,10 @@ def test_a_run_is_judged():
     assert lines["maxsize"].value == "16 (now 8)"
 
 
-def test_other_engines_and_unused_pools_get_no_advice():
+def test_other_engines_unused_pools_and_what_is_no_ordinary_load_get_no_advice():
     assert recommend(results(ours=False)) == []
+    assert recommend(results(name="outage")) == []
+    assert recommend({**results(), "interrupted": True}) == []
     assert recommendations(replace(CALM, acquires=0)) == []
 
 
