@@ -43,8 +43,8 @@ class Entry:
 
 
 _entries: dict[tuple[Any, ...], Entry] = {}
-_latest: dict[str, Entry] = {}
-"""By alias: what the last look-up found."""
+latest: dict[str, Entry] = {}
+"""By alias: what the last look-up found. Only to be read elsewhere."""
 _pools: WeakSet[Pool[Any]] = WeakSet()
 """Also those that nobody is led to any more, as long as somebody holds a connection of theirs."""
 _lock = allocate_lock()
@@ -57,7 +57,7 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
 
     None where the wrapper is not to be pooled. Raises ImproperlyConfigured.
     """
-    entry = _latest.get(wrapper.alias)
+    entry = latest.get(wrapper.alias)
     if (
         entry is not None
         and entry.settings == wrapper.settings_dict
@@ -79,7 +79,7 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
             outdated = _forget(lambda other: other.source is source)
             _entries[key] = entry
         entry.settings, entry.source = _copy(source), source
-        _latest[wrapper.alias] = entry
+        latest[wrapper.alias] = entry
     for pool in outdated:
         pool.retire()
     return entry
@@ -186,8 +186,8 @@ def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:
     """Lead nobody to these pools any more; the caller closes them, outside the lock."""
     keys = [key for key, entry in _entries.items() if which(entry)]
     pools = [_entries.pop(key).pool for key in keys]
-    for alias in [alias for alias, entry in _latest.items() if entry.pool in pools]:
-        del _latest[alias]
+    for alias in [alias for alias, entry in latest.items() if entry.pool in pools]:
+        del latest[alias]
     return pools
 
 

@@ -25,6 +25,7 @@ from .options import OWN_OPTIONS, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
 from .pool import Pool, Slot
+from .registry import latest
 
 if TYPE_CHECKING:
     Base = DatabaseWrapper
@@ -70,6 +71,7 @@ class PooledMixin(Base):
             and cls._close is PooledMixin._close
             and cls.get_new_connection is PooledMixin.get_new_connection
             and cls.set_autocommit is PooledMixin.set_autocommit
+            and cls.validate_thread_sharing is PooledMixin.validate_thread_sharing
             and cls._set_autocommit is DatabaseWrapper._set_autocommit  # type: ignore[attr-defined]
             and cls.check_settings is DatabaseWrapper.check_settings
             and cls.init_connection_state is DatabaseWrapper.init_connection_state
@@ -171,50 +173,55 @@ class PooledMixin(Base):
         if _get_running_loop() is not None:
             _refuse_async()
         try:
-            entry = registry.entry_for(self)
+            settings, cls = self.settings_dict, self.__class__
+            entry = latest.get(self.alias)  # as in entry_for(), which each request would feel
+            if entry is None or entry.settings != settings or entry.wrapper_class is not cls:
+                entry = registry.entry_for(self)
             if (
-                entry is not None
-                and self._takes_the_short_way
-                and BaseDatabaseWrapper.connect is _connect  # else it is being watched, by Sentry
+                entry is None
+                or not cls._takes_the_short_way
+                or BaseDatabaseWrapper.connect is not _connect  # it is being watched, by Sentry
             ):
-                self._connect_shortly(entry)
-            else:
                 super().connect()
+                return
+            # Django's connect(), line by line, without what was done when the connection was opened
+            # (parameters, the session's configuration) and what is so already (autocommit).
+            if settings["TIME_ZONE"] is not None:
+                self.check_settings()
+            self.in_atomic_block = False
+            self.savepoint_ids = []
+            self.atomic_blocks = []
+            self.needs_rollback = False
+            self.health_check_enabled = settings["CONN_HEALTH_CHECKS"]
+            self.closed_in_transaction = False
+            self.errors_occurred = False
+            self.health_check_done = True
+            hold = self._hold
+            if hold is None or hold.slot is not None or entry.options.held_warning is not None:
+                slot: Slot = self._acquire(entry)
+            else:  # as there, which each request would feel
+                pool = entry.pool
+                slot = pool.acquire()
+                hold.pool, hold.lease, hold.slot = pool, slot.lease, slot
+                self.isolation_level = entry.isolation_level
+            self.connection = slot.connection
+            self.close_at = slot.acquired_at  # CONN_MAX_AGE is 0: parse() has seen to that
+            if settings["AUTOCOMMIT"] and not self.run_commit_hooks_on_set_autocommit_on:
+                self.autocommit = True
+            else:
+                self.set_autocommit(settings["AUTOCOMMIT"])
+            if self.alias not in RAN_DB_VERSION_CHECK:
+                self.init_connection_state()
+            if connection_created.receivers:
+                connection_created.send(sender=cls, connection=self)
+            self.run_on_commit = []
         except BaseException:
             # Killed or failed after the acquire: no half-initialized connection may stay.
             hold = self._hold
-            if hold is not None and hold.pool is not None and (slot := hold.let_go()) is not None:
+            if hold is not None and hold.pool is not None and (held := hold.let_go()) is not None:
                 self.connection = None
-                hold.pool.evict(slot, hold.lease)
+                hold.pool.evict(held, hold.lease)
             raise
-
-    def _connect_shortly(self, entry: registry.Entry) -> None:
-        """Django's connect(), line by line, without what was done when the connection was opened
-        (parameters, the session's configuration) and what is so already (autocommit)."""
-        settings = self.settings_dict
-        if settings["TIME_ZONE"] is not None:
-            self.check_settings()
-        self.in_atomic_block = False
-        self.savepoint_ids = []
-        self.atomic_blocks = []
-        self.needs_rollback = False
-        self.health_check_enabled = settings["CONN_HEALTH_CHECKS"]
-        self.closed_in_transaction = False
-        self.errors_occurred = False
-        self.health_check_done = True
-        slot = self._acquire(entry)
-        self.connection = slot.connection
-        max_age = settings["CONN_MAX_AGE"]
-        self.close_at = None if max_age is None else slot.acquired_at + max_age
-        if settings["AUTOCOMMIT"] and not self.run_commit_hooks_on_set_autocommit_on:
-            self.autocommit = True
-        else:
-            self.set_autocommit(settings["AUTOCOMMIT"])
-        if self.alias not in RAN_DB_VERSION_CHECK:
-            self.init_connection_state()
-        if connection_created.receivers:
-            connection_created.send(sender=self.__class__, connection=self)
-        self.run_on_commit = []
 
     def _configure_connection(self, connection: Any) -> bool:
         if self._holds_slot:
@@ -266,14 +273,24 @@ class PooledMixin(Base):
         ):
             super().close()
             return
-        # Django's close(), line by line; _close() without a detour.
-        self.validate_thread_sharing()
+        # Django's close(), line by line; validate_thread_sharing() and _close() without a detour.
+        if self._thread_ident != id(getcurrent()):  # type: ignore[attr-defined]  # stubs lack it
+            self.validate_thread_sharing()
         self.run_on_commit = []
         if self.closed_in_transaction or self.connection is None:
             return
         try:
-            if not self._release():
+            hold = self._hold
+            if hold is None or (slot := hold.slot) is None or slot.lease != hold.lease:
                 self._close()
+            else:  # as in _release(), which each request would feel
+                pool: Any = hold.pool
+                self.connection = None
+                try:
+                    pool.release(slot, hold.lease)
+                finally:
+                    if slot.lease != hold.lease:
+                        hold.slot = None
         finally:
             if self.in_atomic_block:
                 self.closed_in_transaction = True

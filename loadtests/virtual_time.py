@@ -66,6 +66,8 @@ class Timer:
 
 
 class SimulatedParker:
+    hub = alarm = None
+
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._woken = False

@@ -116,8 +116,6 @@ class Psycopg2Driver:
         return True
 
     def reset(self, connection: TrackedConnection) -> Reason | None:
-        if connection.closed:
-            return Reason.TERMINATED if connection.terminated else Reason.BROKEN
         connection.lease += 1
         status = connection.get_transaction_status()
         dirty = self._always or (connection.left_state and not self._never)
@@ -131,6 +129,8 @@ class Psycopg2Driver:
             and (not connection.changed or self._is_as_it_was(connection))
         ):
             return None
+        if connection.closed:  # its status is neither
+            return Reason.TERMINATED if connection.terminated else Reason.BROKEN
         if status != _IDLE and status not in _IN_TRANSACTION:
             return Reason.DIRTY  # a statement is still running
         if connection.refused_writing and self._is_standby(connection):

@@ -18,7 +18,7 @@ import math
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .demand import SOON_AT_LEAST, Demand, soon
 from .driver import C
@@ -26,8 +26,8 @@ from .errors import forget_frames, fresh, one_line
 from .events import Level, Reason
 from .ledger import Ledger
 from .reaper import BLOCKED, NEVER, Reaper
-from .runtime import Parker
-from .slot import IDLE, IN_USE, Slot, State, next_lease
+from .runtime import Parker, get_ident
+from .slot import IDLE, IN_USE, Slot, State
 
 
 class Errands(NamedTuple):
@@ -254,18 +254,19 @@ class Capacity(Ledger[C]):
             if self._hand_over(slot, now):
                 return NEVER
         slot.state = IDLE
+        if slot.lease > 0:  # it was granted, but not taken
+            slot.lease = -slot.lease
         self._idle.append(slot)  # since the look at the queue no other thread got in
         return min(slot.expires_at, self._idle_until(slot))
 
     def _hand_over(self, slot: Slot, now: float) -> bool:
         """To the oldest waiter. False: nobody waits any more."""
-        lease = next_lease()
-        queue = self._queue
+        queue, lease = self._queue, slot.lease
         if not queue:
             return False
-        waiter = queue[0]  # from here on no other thread and no signal handler gets in
+        waiter: Any = queue[0]  # from here on no other thread and no signal handler gets in
         del queue[0]
-        slot.lease = lease
+        slot.lease = 1 + lease if lease > 0 else 1 - lease
         slot.acquired_at = now
         waiter.slot = slot
         self._acquires += 1
@@ -273,8 +274,12 @@ class Capacity(Ledger[C]):
         self._wait_seconds += seconds
         if seconds > self._wait_seconds_max:
             self._wait_seconds_max = seconds
+        alarm = waiter.alarm
         try:
-            waiter.wake()
+            if alarm is not None and alarm.thread == get_ident():
+                alarm.run_callback(waiter.switch, None)  # as in wake()
+            else:
+                waiter.wake()
         except BaseException:  # a signal handler's: who was served must not sleep on
             waiter.wake()
             raise

@@ -9,6 +9,7 @@ from contextlib import suppress
 from random import Random
 from typing import Generic
 
+from .alarm import Alarm
 from .driver import C, Driver
 from .events import Event, Level, Observer, Reason
 from .expiry import Expiry
@@ -76,6 +77,7 @@ class Ledger(Generic[C]):
         release change it without the lock, see ``Pool``: a look at it is old when it is over."""
         self._queue: deque[Parker] = deque()
         """The callers who wait, the oldest first. As ``_idle`` it is changed without the lock."""
+        self._alarm = Alarm(self._queue, self._clock)
         self._opening = 0
         """Slots in state OPENING."""
         self._connecting = 0

@@ -18,8 +18,8 @@ from .events import Level, Observer, Reason
 from .messages import queue_full, timed_out
 from .note import note_of_caller
 from .reaper import BLOCKED, NEVER
-from .runtime import Parker, Runtime, allocate_lock, current_runtime
-from .slot import IDLE, IN_USE, Slot, next_lease
+from .runtime import Parker, Runtime, allocate_lock, current_runtime, get_ident
+from .slot import IDLE, IN_USE, Slot
 
 UNSETTLED: Any = None
 """Of a record whose caller still waits."""
@@ -97,7 +97,7 @@ class Pool(Capacity[C]):
                 self._acquires += 1  # up to here no other thread and no signal handler gets in
                 reason = None
                 try:
-                    slot.lease = next_lease()
+                    slot.lease = 1 - slot.lease
                     slot.acquired_at = now
                     if now >= slot.expires_at:
                         reason = slot.doom or Reason.EXPIRED
@@ -123,10 +123,9 @@ class Pool(Capacity[C]):
         session is undone, and one that cannot be reused is closed. Raises RuntimeError where it was
         released before.
         """
-        ours = next_lease()
         if slot.lease != lease or slot.state is not IN_USE:
             raise self._not_held(slot)
-        slot.lease = lease = ours  # from here on it is ours alone to give back
+        slot.lease = lease = -lease  # from here on it is ours alone to give back
         try:
             reason = self._reset(slot.connection)
             now = self._clock()
@@ -141,11 +140,30 @@ class Pool(Capacity[C]):
             else:
                 self._use_seconds += now - slot.acquired_at
                 slot.acquired_at = slot.last_used = now
-                while self._queue:
+                queue = self._queue
+                while queue:
                     if slot.readable():  # an idle one is looked at when it is acquired
                         self._evict(slot, lease, Reason.BROKEN)
                         return
-                    if self._hand_over(slot, now):
+                    if queue:  # as in _hand_over(), which each release would feel
+                        waiter: Any = queue[0]  # from here on nobody else gets in
+                        del queue[0]
+                        slot.lease = 1 - lease
+                        waiter.slot = slot
+                        self._acquires += 1
+                        waited = now - waiter.queued_at
+                        self._wait_seconds += waited
+                        if waited > self._wait_seconds_max:
+                            self._wait_seconds_max = waited
+                        alarm = waiter.alarm
+                        try:
+                            if alarm is not None and alarm.thread == get_ident():
+                                alarm.run_callback(waiter.switch, None)
+                            else:
+                                waiter.wake()
+                        except BaseException:
+                            waiter.wake()
+                            raise
                         return
                 slot.state = IDLE
                 self._idle.append(slot)  # since the look at the queue no other thread got in
@@ -246,7 +264,7 @@ class Pool(Capacity[C]):
         """In a forked child: hand over the parent's connections, which are not ours to close."""
         connections = [slot.connection for slot in self._slots if slot.connection is not None]
         for slot in self._slots:
-            slot.lease = next_lease()  # what is held by now cannot be given back
+            slot.lease = 0  # what is held by now cannot be given back
         self._begin(allocate_lock())  # somebody in the parent may have held the old one
         self._closed = True
         return connections
@@ -266,8 +284,8 @@ class Pool(Capacity[C]):
         if self.maxwaiting is not None and len(queue) >= self.maxwaiting:
             self._rejected += 1
             raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting), 0.0)
-        waiter = self._runtime.parker()
-        waiter.slot = waiter.error = UNSETTLED
+        waiter: Any = self._runtime.parker()
+        waiter.slot = waiter.error = waiter.alarm = UNSETTLED
         waiter.queued_at = now
         joined = False
         try:
@@ -277,13 +295,30 @@ class Pool(Capacity[C]):
             if size < self.maxsize or size == self._closing or self._idle or self._closed:
                 self._see_to_queue(now)
             joined = True  # else there is no room, and somebody will release
-            waiter.park(started + maxwait - now)
+            due = started + maxwait
+            alarm = self._alarm
+            if waiter.hub is alarm.hub and due >= alarm.latest:
+                waiter.alarm = alarm
+                waiter.due = alarm.latest = due
+                alarm.sleepers += 1  # since the look at the latest no signal handler got in
+                try:
+                    if alarm.timer is None:
+                        alarm.set(due - now)
+                    waiter.get()
+                finally:
+                    alarm.sleepers -= 1
+                    if not alarm.sleepers:
+                        alarm.unset()
+            else:
+                alarm.meet(waiter.hub)
+                waiter.park(due - now)
             if waiter.slot is None:
-                self._park_on(waiter, started + maxwait, maxwait)
+                self._park_on(waiter, due, maxwait)
                 if self._leave(waiter):
                     self._exhausted += 1
-            if waiter.slot is not None:
-                return waiter.slot
+            granted: Slot | None = waiter.slot
+            if granted is not None:
+                return granted
         except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
             if self._leave(waiter):
                 self._abandoned += 1
@@ -310,7 +345,7 @@ class Pool(Capacity[C]):
             del self._idle[-1]
             slot.state = IN_USE
             self._acquires += 1
-            slot.lease = next_lease()
+            slot.lease = 1 - slot.lease
             self._pass_on(slot)
         with self._lock:
             if len(self._queue) == 1:

@@ -18,10 +18,11 @@ from gevent.hub import Waiter as HubWaiter
 from gevent.monkey import get_original, is_module_patched
 
 if TYPE_CHECKING:
+    from .alarm import Alarm
     from .slot import Slot
 
 allocate_lock: Callable[[], threading.Lock] = get_original("_thread", "allocate_lock")
-_get_ident: Callable[[], int] = get_original("_thread", "get_ident")
+get_ident: Callable[[], int] = get_original("_thread", "get_ident")
 _start_new_thread: Callable[..., int] = get_original("_thread", "start_new_thread")
 _MAIN_THREAD: int = gevent.hub.MAIN_THREAD_IDENT  # type: ignore[attr-defined]  # stubs lack it
 
@@ -38,6 +39,9 @@ class Parker(Protocol):
     error: BaseException | None
     queued_at: float
     """Clock reading."""
+    alarm: Alarm | None
+    """What ends its first sleep at ``due``, by the pool's clock; None: a timer of its own."""
+    due: float
 
     def park(self, seconds: float) -> None:
         """Sleep until woken, at most so many seconds. May also end early, without a reason."""
@@ -62,10 +66,12 @@ class GeventParker(HubWaiter):  # type: ignore[type-arg]  # only generic in the 
     """For a greenlet of the hub in which it is made. Without an ``__init__`` and a dictionary: one
     is made for each caller who waits."""
 
-    __slots__ = ("error", "queued_at", "slot")
+    __slots__ = ("alarm", "due", "error", "queued_at", "slot")
     slot: Slot | None
     error: BaseException | None
     queued_at: float
+    alarm: Alarm | None
+    due: float
     keeps_loop_alive = True
 
     def park(self, seconds: float) -> None:
@@ -84,7 +90,7 @@ class GeventParker(HubWaiter):  # type: ignore[type-arg]  # only generic in the 
         loop: Any = hub.loop
         if loop is None:
             return  # the sleeper's thread has ended
-        if hub.thread_ident == _get_ident():
+        if hub.thread_ident == get_ident():
             loop.run_callback(self.switch, None)
         else:
             with suppress(ValueError):  # "operation on destroyed loop": it is just ending
@@ -130,10 +136,13 @@ def _run_with_own_hub(work: Callable[[], None], ended: Callable[[], None]) -> No
 
 
 class ThreadParker:
-    __slots__ = ("_lock", "error", "queued_at", "slot")
+    __slots__ = ("_lock", "alarm", "due", "error", "queued_at", "slot")
     slot: Slot | None
     error: BaseException | None
     queued_at: float
+    alarm: Alarm | None
+    due: float
+    hub = None
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
@@ -160,7 +169,7 @@ class ThreadRuntime:
 
 def is_main_thread() -> bool:
     """As gevent sees it. Asked without a hub, which would be made for a thread that is ending."""
-    return _get_ident() == _MAIN_THREAD
+    return get_ident() == _MAIN_THREAD
 
 
 def gevent_has_patched() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -31,9 +30,6 @@ IDLE, IN_USE = State.IDLE, State.IN_USE
 """For the hot path, where the look-up of an enumeration's member would be felt."""
 
 
-next_lease = itertools.count(1).__next__
-
-
 class Slot:
     """Every field is written under the pool's lock, or by who holds the slot or takes it."""
 
@@ -60,8 +56,8 @@ class Slot:
         self.acquired_at = now
         self.expires_at = float("inf")
         self.lease = 0
-        """Number of the current acquire, and from the first moment of its release of that; never
-        used twice. Giving back with an older one is refused, so a second release can never give
+        """Number of the acquire, counted by each slot; negative from the first moment of its
+        release on. Giving back with another one is refused, so a second release can never give
         away a connection that someone else holds by now."""
         self.begun = False
         """Whether its opener has begun."""

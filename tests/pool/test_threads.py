@@ -21,7 +21,6 @@ from gevent.threadpool import ThreadPool
 from django_pgpool.exceptions import PoolClosed, PoolExhausted
 from django_pgpool.pool import Pool
 from django_pgpool.pool.runtime import GeventRuntime, ThreadParker, ThreadRuntime
-from django_pgpool.pool.slot import next_lease
 from pool.conftest import World, eventually
 
 SCRIPT = """
@@ -101,7 +100,8 @@ def test_of_two_threads_that_release_the_same_lease_one_is_refused(threads: Worl
     threads.driver.always("reset", slow(0.01))
     for _ in range(20):
         slot = pool.acquire()
-        results = [threads.start(pool.release, slot, slot.lease) for _ in range(2)]
+        lease = slot.lease
+        results = [threads.start(pool.release, slot, lease) for _ in range(2)]
         refused = 0
         for result in results:
             try:
@@ -291,22 +291,24 @@ def test_an_idle_slot_that_another_thread_takes_first_is_no_error(threads: World
     pool.close()
 
 
-def test_of_two_threads_that_release_the_same_only_one_succeeds(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pool: Pool[Any] = Pool(FakeDriver(ThreadRuntime()), runtime=ThreadRuntime())
+def test_of_two_threads_that_release_the_same_only_one_succeeds() -> None:
+    runtime = ThreadRuntime()
+    pool: Pool[Any] = Pool(FakeDriver(runtime), runtime=runtime)
     slot = pool.acquire()
     lease = slot.lease
+    reset = pool._reset
 
-    def meanwhile() -> int:
-        monkeypatch.undo()
-        pool.release(slot, lease)
-        return next_lease()
+    def meanwhile(connection: Any) -> Any:
+        with pytest.raises(RuntimeError, match="released before"):
+            pool.release(slot, lease)
+        return reset(connection)
 
-    monkeypatch.setattr("django_pgpool.pool.pool.next_lease", meanwhile)
+    pool._reset = meanwhile
+    pool.release(slot, lease)
     with pytest.raises(RuntimeError, match="released before"):
         pool.release(slot, lease)
     assert pool.snapshot().idle == 1
+    assert pool.acquire().lease not in (lease, -lease)
     pool.close()
 
 
