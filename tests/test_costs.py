@@ -69,7 +69,7 @@ def test_ensure_connection_and_close(alias, server):
         wrapper.close()
 
     python, c = calls_of(pair)
-    assert python <= 14
+    assert python <= 9
     assert c <= 10.1
     assert switches_of(pair) == 0
     assert server.last_message(pid) == message
@@ -105,5 +105,5 @@ def test_twenty_for_each_connection():
         gevent.joinall([gevent.spawn(gevent.sleep, 0) for _ in range(100)])
 
     (python, c), (floor_python, floor_c) = calls_of(crowd), calls_of(floor)
-    assert (python - floor_python) / 100 <= 9.5  # of which two are the driver's
-    assert (c - floor_c) / 100 <= 6
+    assert (python - floor_python) / 100 <= 6.1  # of which two are the driver's
+    assert (c - floor_c) / 100 <= 5
