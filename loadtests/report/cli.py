@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 
 from ..errors import LoadTestError
+from . import pair
 from .files import write
 from .page import html
 from .reading import read
-from .summary import print_summary
+from .summary import print_summary, print_table
 
 
 def report(
@@ -26,13 +27,19 @@ def report(
     ] = None,
 ) -> None:
     """Make the page of a run anew from its JSON, or compare two runs."""
-    if compare and len(results) != 2:
-        raise LoadTestError("--compare takes the JSON of two runs: --compare a.json b.json")
+    if len(results) != 1 + compare:
+        raise LoadTestError("report takes the JSON of one run, --compare that of two")
     console = Console()
     if not console.is_terminal:
         console.width = 120  # nothing to fit into
-    for path in results:
-        data = read(path)
-        print_summary(console, data)
-        page = write(reports or path.parent, f"{path.stem}.html", html(data))
-        console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+    runs, names = [read(path) for path in results], [path.stem for path in results]
+    if compare:
+        for table in pair.compared(*runs):
+            print_table(console, table)
+        console.print()
+        page = pair.html(*runs, names)
+    else:
+        print_summary(console, *runs)
+        page = html(*runs)
+    made = write(reports or results[0].parent, f"{'-and-'.join(names)}.html", page)
+    console.print(f"report: {made}", markup=False, highlight=False, soft_wrap=True)

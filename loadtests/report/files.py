@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import LoadTestError
-from .former import upgrade
 from .page import html
 
 ROOM = 10 * 1024**2
@@ -37,12 +37,15 @@ class Report:
         if shutil.disk_usage(place).free < ROOM:
             raise _error(self._directory, f"no space: {ROOM // 1024**2} MB are needed")
 
-    def write(self, data: dict[str, Any]) -> Path:
-        """Write both files and return the path of the HTML. Raises LoadTestError."""
+    def write(self, data: dict[str, Any], page: Callable[[dict[str, Any]], str] = html) -> Path:
+        """Write both files and return the path of the HTML, which ``page`` makes of the data.
+
+        Raises LoadTestError.
+        """
         began = datetime.fromisoformat(data["began"]).astimezone()
         stem = f"{self._name}-{began:%Y-%m-%d-%H%M%S}"
         write(self._directory, f"{stem}.json", json.dumps(data, indent=1))
-        return write(self._directory, f"{stem}.html", html(upgrade(data)))
+        return write(self._directory, f"{stem}.html", page(data))
 
 
 def write(directory: Path, name: str, text: str) -> Path:

@@ -16,12 +16,16 @@ from . import tables
 from .charts.over_time import over_time
 from .charts.style import Figure
 from .charts.totals import totals
+from .former import upgrade
 from .summary import notes, tiles
 
 
 def html(data: dict[str, Any]) -> str:
     """The report of one run."""
+    data = upgrade(data)
     summary = [tables.phases(data)]
+    if data["events"]:
+        summary.append(tables.events(data))
     if data.get("recommendation"):
         summary.insert(0, tables.recommendation(data))
     return render(
@@ -32,7 +36,7 @@ def html(data: dict[str, Any]) -> str:
         notes=notes(data),
         tiles=tiles(data),
         summary=summary,
-        details=[*([tables.events(data)] if data["events"] else []), tables.connections(data)],
+        connections=tables.connections(data),
         facts=[
             make(data)
             for make in (

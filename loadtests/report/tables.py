@@ -125,10 +125,14 @@ def _counters(numbers: dict[str, Any]) -> list[Row]:
 def cpu(data: dict[str, Any]) -> Table:
     """CPU time, also as a share of one CPU for the whole run."""
     names = {"load": "load generator", "site": "site", "server": "PostgreSQL"}
+    unknown = {"load": "counted with the site: one process", "server": "not known: not our server"}
     rows = (
-        (names[key], f"{seconds:.1f} s, {share(seconds, data['seconds'])} of one CPU")
-        if seconds is not None
-        else (names[key], "not known: the server is not ours")
+        (
+            names.get(key, key),
+            unknown.get(key, NONE)
+            if seconds is None
+            else f"{seconds:.1f} s, {share(seconds, data['seconds'])} of one CPU",
+        )
         for key, seconds in data["cpu"].items()
     )
     return Table("CPU time", tuple(rows))
@@ -177,7 +181,7 @@ def events(data: dict[str, Any]) -> Table:
         (str(index), f"{event['at']:.1f}", event["name"])
         for index, event in enumerate(data["events"], 1)
     )
-    return Table("Events", tuple(rows), ("", "at, s", "event"), words=1)
+    return Table("Events", tuple(rows), ("no.", "at, s", "event"), words=1)
 
 
 def recommendation(data: dict[str, Any]) -> Table:

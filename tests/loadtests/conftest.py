@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
+from loadtests.cli import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,3 +43,18 @@ def loadtests(short_tmp, tmp_path):
         )
 
     return start
+
+
+@pytest.fixture
+def command_line(monkeypatch, capsys):
+    """Runs the command line in this process; returns exit code, output, errors."""
+
+    def run(*arguments, url=None):
+        monkeypatch.setattr("sys.argv", ["loadtests", *arguments])
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        if url:
+            monkeypatch.setenv("DATABASE_URL", url)
+        return main(), *capsys.readouterr()
+
+    return run

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import sys
 
 import pytest
 
-from loadtests.cli import main
 from loadtests.options import SHARED
 from loadtests.scenarios import SCENARIOS
 from loadtests.start import start
@@ -24,21 +22,6 @@ BAD = {
     "no standby there": (["failover", "--yes"], "postgresql://u:secret@h/n", "unset DATABASE_URL"),
     "no such front": (["day", "--front", "smoke"], None, "--front"),
 }
-
-
-@pytest.fixture
-def command_line(monkeypatch, capsys):
-    """Runs the command line in this process; returns exit code, output, errors."""
-
-    def run(*arguments, url=None):
-        monkeypatch.setattr("sys.argv", ["loadtests", *arguments])
-        monkeypatch.setattr("sys.stdin", io.StringIO())
-        monkeypatch.delenv("DATABASE_URL", raising=False)
-        if url:
-            monkeypatch.setenv("DATABASE_URL", url)
-        return main(), *capsys.readouterr()
-
-    return run
 
 
 @pytest.mark.parametrize("case", BAD)

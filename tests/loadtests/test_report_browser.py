@@ -11,30 +11,30 @@ from pathlib import Path
 import pytest
 from example_runs import results
 
+from loadtests.report import pair
 from loadtests.report.page import html
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)")
-RUNS = {"outage": {"outage": True}, "stock": {"ours": False}}
+PAGES = {
+    "outage": lambda: html(results(outage=True)),
+    "stock": lambda: html(results(ours=False)),
+    "pair": lambda: pair.html(results(outage=True), results(ours=False, seed=2), ["one", "two"]),
+}
+FIRST, *OTHERS = PAGES
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    """What was seen of the page of each of RUNS."""
-    directory = tmp_path_factory.mktemp("pages")
-    paths = [directory / f"{name}.html" for name in RUNS]
-    for path in paths:
-        path.write_text(html(results(**RUNS[path.stem])))
+@pytest.fixture(
+    scope="module", params=[FIRST, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)]
+)
+def page(request, tmp_path_factory):
+    """What was seen of one of the PAGES."""
+    path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
+    path.write_text(PAGES[request.param]())
     program = Path(__file__).with_name("browser.py")
-    command = [sys.executable, program, CHROMIUM, *paths]
+    command = [sys.executable, program, CHROMIUM, path]
     ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=100)
-    return json.loads(ended.stdout)
-
-
-@pytest.fixture(params=RUNS)
-def page(request, pages):
-    """One of them."""
-    return pages[request.param]
+    return json.loads(ended.stdout)[request.param]
 
 
 def test_nothing_is_complained_about_and_nothing_fetched(page):

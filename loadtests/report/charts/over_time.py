@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import altair as alt
+
 from ..numbers import milliseconds, number
 from ..tables import limit
 from .seconds import kinds, per_second, step
@@ -20,12 +22,12 @@ from .style import (
     PURPLE,
     RED,
     SERIES,
-    SKY,
     Figure,
     Series,
     figure,
+    logarithmic,
 )
-from .thin import Row, largest, spans
+from .thin import Row, largest, means, spans, step_of
 from .timeline import Timeline
 
 RATES = (Series("offered", "offered", GREY, DASHED), Series("completed", "completed", BLUE))
@@ -42,14 +44,14 @@ STATES = (
     Series("closing", "closing", PURPLE, area=True),
 )
 SERVER = Series("server", "counted by the server", INK)
-NEEDED = Series("needed", "needed by requests", SKY, DOTTED)
+NEEDED = Series("needed", "needed by requests, on average", INK, DOTTED)
 WAITING = Series("waiting", "waiting", RED, area=True)
 CHURN = (Series("opened", "opened", ORANGE), Series("evicted", "evicted", PURPLE, DASHED))
 
 
 def over_time(data: dict[str, Any]) -> Iterator[Figure]:
     """Load, connections, waiting, latency, errors, openings and evictions, as far as known."""
-    timeline, rows = Timeline(data), per_second(data)
+    timeline, rows = Timeline.of(data), per_second(data)
     yield _requests(data, timeline, rows)
     if data["series"]["samples"]:
         yield _connections(data, timeline)
@@ -75,31 +77,25 @@ def _requests(data: dict[str, Any], timeline: Timeline, rows: list[Row]) -> Figu
 
 
 def _connections(data: dict[str, Any], timeline: Timeline) -> Figure:
-    samples = largest(data["series"]["samples"], lambda sample: sample["server"] or 0)
-    rows = spans(samples, data["seconds"])
-    ours = data["pool"].get("peak_size") is not None
-    most = Series("limit", f"maxsize: {limit(data)}", RED, DASHED)
-    top = 1.12 * max(limit(data), data["pool"]["peak_server"] or 0)
-    seen = tuple(
-        series
-        for series in (SERVER, NEEDED)
-        if any(row.get(series.field) is not None for row in rows)
-    )
-    states = STATES if ours else ()
-    scale = {"domain": [0, top], "nice": False}
+    samples, most = data["series"]["samples"], limit(data)
+    rows = spans(largest(samples, lambda sample: sample["server"] or 0), data["seconds"])
+    needed = spans(means(samples, "needed", step_of(data["seconds"])), data["seconds"])
+    states = STATES if data["pool"].get("peak_size") is not None else ()
+    allowed = Series("allowed", f"maxsize: {most}", RED, DASHED)
+    scale = alt.Scale(domain=[0, 1.12 * max(most, data["pool"]["peak_server"] or 0)], nice=False)
     text = (
         f"The server counted {number(data['pool']['peak_server'])} connections at most and "
-        f"{number(data['pool']['end_server'])} at the end; {limit(data)} were allowed."
+        f"{number(data['pool']['end_server'])} at the end; {most} were allowed."
     )
     chart = timeline.frame(
-        *([timeline.areas(states, "connections", **scale)] if ours else []),
-        timeline.lines(seen, "connections", **scale),
-        timeline.level(limit(data), most),
-        timeline.readout((*states, *seen)),
+        *([timeline.areas(states, "connections", scale=scale)] if states else []),
+        timeline.lines([SERVER], "connections", scale=scale),
+        timeline.lines([NEEDED], "connections", "needed", scale=scale),
+        timeline.level(most, allowed),
+        timeline.readout((*states, SERVER)),
     )
-    return figure(
-        "Connections by state", text, chart, timeline.data(rows=rows), (*states, *seen, most)
-    )
+    key = (*states, SERVER, *([NEEDED] if needed else []), allowed)
+    return figure("Connections by state", text, chart, timeline.data(rows=rows, needed=needed), key)
 
 
 def _waiting(data: dict[str, Any], timeline: Timeline) -> Figure:
@@ -111,7 +107,7 @@ def _waiting(data: dict[str, Any], timeline: Timeline) -> Figure:
         f"waited {milliseconds(data['total']['wait']['p99'])} or longer."
     )
     chart = timeline.frame(
-        timeline.areas((WAITING,), "requests", domain=[0, max(1, most)]),
+        timeline.areas((WAITING,), "requests", scale=alt.Scale(domain=[0, max(1, most)])),
         timeline.readout((WAITING,)),
     )
     return figure("Waiting for a connection", text, chart, timeline.data(rows=rows), (WAITING,))
@@ -119,13 +115,14 @@ def _waiting(data: dict[str, Any], timeline: Timeline) -> Figure:
 
 def _latency(data: dict[str, Any], timeline: Timeline, rows: list[Row]) -> Figure:
     latency = data["total"]["latency"]
+    latencies = [row[name] for row in rows for name in ("p50", "max")]
     text = (
         "Counted from the moment a request was due. Over the whole run "
         + ", ".join(f"{name} {milliseconds(value)}" for name, value in latency.items())
         + f".{step(rows)}"
     )
     chart = timeline.frame(
-        timeline.lines(LATENCIES, "milliseconds", type="log"),
+        timeline.lines(LATENCIES, "milliseconds", **logarithmic(latencies)),
         timeline.readout(LATENCIES, ",.1f"),
     )
     return figure("Latency of completed requests", text, chart, timeline.data(rows=rows), LATENCIES)
@@ -172,7 +169,7 @@ def _churn(data: dict[str, Any], timeline: Timeline) -> Figure:
 
 def _seconds_apart(samples: list[Row]) -> Iterator[Row]:
     """One sample per second, or fewer in long runs; rates over less would be spikes."""
-    apart, due = max(1.0, samples[-1]["at"] / 600), 0.0
+    apart, due = step_of(samples[-1]["at"]), 0.0
     for sample in samples:
         if sample["at"] >= due and sample.get("openings") is not None:
             due = sample["at"] + apart

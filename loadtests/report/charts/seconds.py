@@ -21,7 +21,9 @@ def per_second(data: dict[str, Any]) -> list[Row]:
 def step(rows: Sequence[Row]) -> str:
     """A word of warning where a row is more than a second."""
     seconds = rows[0]["until"] - rows[0]["at"] if rows else 1
-    return f" Each step is {seconds} s: mean rates, latencies of the worst second." * (seconds > 1)
+    return f" Each step is {seconds:.0f} s: mean rates, latencies of the worst second." * (
+        seconds > 1
+    )
 
 
 def kinds(data: dict[str, Any]) -> list[str]:
@@ -32,20 +34,24 @@ def kinds(data: dict[str, Any]) -> list[str]:
 def _whole(data: dict[str, Any]) -> list[dict[str, Any]]:
     """Without the last, cut one, whose rates would be too low."""
     found = data["series"]["seconds"]
-    return [second for second in found if second["second"] + 1 <= data["seconds"] + 0.05]
+    return [second for second in found if _end(second) <= data["seconds"] + 0.05]
+
+
+def _end(row: Row) -> float:
+    return float(row["second"] + row["seconds"])
 
 
 def _row(group: Sequence[dict[str, Any]]) -> Row:
-    length, errors = len(group), Counter[str]()
-    for second in group:
-        errors.update(second["errors"])
+    length, errors = sum(row["seconds"] for row in group), Counter[str]()
+    for row in group:
+        errors.update(row["errors"])
     return {
         "at": group[0]["second"],
-        "until": group[-1]["second"] + 1,
-        "offered": sum(second["offered"] for second in group) / length,
-        "completed": sum(second["completed"] for second in group) / length,
+        "until": _end(group[-1]),
+        "offered": sum(row["offered"] for row in group) / length,
+        "completed": sum(row["completed"] for row in group) / length,
         "errors": {kind: count / length for kind, count in errors.items()},
-        **{name: _worst(second["latency"][name] for second in group) for name in SHOWN},
+        **{name: _worst(row["latency"][name] for row in group) for name in SHOWN},
     }
 
 

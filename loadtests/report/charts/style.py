@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor, log10
 from typing import Any
 
 import altair as alt
@@ -85,13 +86,9 @@ def figure(
 
 
 def folded(name: str, series: Sequence[Series]) -> Chart:
-    """Of each of these rows one for each series, as ``series`` and ``value``, where it has one."""
+    """Of each of these rows one for each series, as ``series`` and ``value``."""
     fields = [one.field for one in series]
-    return (
-        alt.Chart(alt.NamedData(name))
-        .transform_fold(fields, as_=["series", "value"])
-        .transform_filter("isValid(datum.value)")
-    )
+    return alt.Chart(alt.NamedData(name)).transform_fold(fields, as_=["series", "value"])
 
 
 def colours(series: Sequence[Series]) -> alt.Color:
@@ -111,3 +108,16 @@ def dashes(series: Sequence[Series]) -> alt.StrokeDash:
 def layers(*charts: Chart) -> Chart:
     """On top of each other, with colours and dashes of their own."""
     return alt.layer(*charts).resolve_scale(color="independent", strokeDash="independent")
+
+
+def logarithmic(values: Iterable[float | None]) -> dict[str, Any]:
+    """Scale and axis for these values, those above zero, with a little room around them."""
+    known = [value for value in values if value]
+    low, high = (0.8 * min(known), 1.25 * max(known)) if known else (1.0, 10.0)
+    tens = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
+    steps = (1, 2, 5) if high / low < 200 else (1,)
+    ticks = [step * ten for ten in tens for step in steps if low <= step * ten <= high]
+    return {
+        "scale": alt.Scale(type="log", domain=[low, high], nice=False),
+        "axis": alt.Axis(values=ticks, format="~g" if high < 1000 else ",~f"),
+    }

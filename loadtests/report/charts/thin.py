@@ -1,13 +1,20 @@
-"""Long runs: as many points as a chart can show."""
+"""Rows as charts need them: not too many, and each with its end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, zip_longest
+from statistics import fmean
 from typing import Any
 
 POINTS = 600
 
 Row = dict[str, Any]
+
+
+def step_of(seconds: float) -> float:
+    """Seconds of a step, for what is a rate or a mean: one, or more in long runs."""
+    return max(1.0, seconds / POINTS)
 
 
 def bins(rows: Sequence[Row], points: int = POINTS) -> Iterator[Sequence[Row]]:
@@ -26,3 +33,21 @@ def spans(rows: Sequence[Row], end: float) -> list[Row]:
     """The rows with ``until``, the time of the next one or the end."""
     ends = [*(row["at"] for row in rows[1:]), end]
     return [{**row, "until": until} for row, until in zip(rows, ends, strict=True)] if rows else []
+
+
+def closed(rows: Sequence[Row]) -> Iterator[Row]:
+    """With one more row where a value ends: steps last until then and not only to their start."""
+    for row, after in zip_longest(rows, rows[1:]):
+        yield row
+        if after is None or any(after[key] is None for key in row if row[key] is not None):
+            yield {**row, "at": row["until"]}
+
+
+def means(rows: Sequence[Row], field: str, seconds: float) -> list[Row]:
+    """The mean of ``field`` in each stretch of so many seconds."""
+    found = []
+    for start, group in groupby(rows, lambda row: row["at"] // seconds * seconds):
+        values = [row[field] for row in group if row[field] is not None]
+        if values:
+            found.append({"at": start, field: fmean(values)})
+    return found

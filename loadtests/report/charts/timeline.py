@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 
 from .style import INK, ROWS, Chart, Rows, Series, colours, dashes, folded, layers
+from .thin import Row, closed
 
 UNITS = ((2 * 3600, 3600, "hours"), (600, 60, "minutes"), (0, 1, "seconds"))
 """From how many seconds on which unit is shown."""
@@ -19,18 +20,29 @@ class Timeline:
     """The time of one run, from its start. Rows have their time in ``at`` and its end in ``until``,
     both in seconds."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
-        self._run = data
-        _, self._factor, self._unit = next(unit for unit in UNITS if data["seconds"] >= unit[0])
+    def __init__(
+        self, seconds: float, phases: Sequence[Row] = (), events: Sequence[Row] = ()
+    ) -> None:
+        self._seconds = seconds
+        self._phases = phases
+        self._events = events
+        _, self._factor, self._unit = next(unit for unit in UNITS if seconds >= unit[0])
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Timeline:
+        """That of a run."""
+        return cls(data["seconds"], data["scenario"]["phases"], data["events"])
 
     def data(self, **rows: Rows) -> dict[str, Rows]:
         """What the layers of a chart show, by name, together with phases and events."""
+        shown = {name: list(closed(one)) for name, one in rows.items()}
+        shown |= {"phases": self._bands(), "events": self._numbered()}
         return {
             name: [
                 {**row, "at": row["at"] / self._factor, "until": row["until"] / self._factor}
-                for row in shown
+                for row in one
             ]
-            for name, shown in {**rows, "phases": self._phases(), "events": self._events()}.items()
+            for name, one in shown.items()
         }
 
     def frame(self, *charts: Chart) -> Chart:
@@ -43,31 +55,31 @@ class Timeline:
         names = base.mark_text(
             align="left", dx=4, fontSize=11, color=INK, limit=alt.ExprRef(room)
         ).encode(y=alt.value(-7), text="name:N")
-        return layers(bands, names, *charts, *(self._marks() if self._run["events"] else ()))
+        return layers(bands, names, *charts, *(self._marks() if self._events else ()))
 
-    def lines(self, series: Sequence[Series], title: str, name: str = ROWS, **scale: Any) -> Chart:
-        """A line for each of ``series``."""
+    def lines(self, series: Sequence[Series], title: str, name: str = ROWS, **y: Any) -> Chart:
+        """A line for each of ``series``; ``y`` goes to its axis."""
         return (
             folded(name, series)
             .mark_line(interpolate="step-after", strokeWidth=1.8, clip=True)
             .encode(
                 x=self._x(),
-                y=alt.Y("value:Q", title=title, scale=alt.Scale(**scale)),
+                y=alt.Y("value:Q", title=title, **y),
                 color=colours(series),
                 strokeDash=dashes(series),
             )
         )
 
-    def areas(self, series: Sequence[Series], title: str, **scale: Any) -> Chart:
+    def areas(self, series: Sequence[Series], title: str, **y: Any) -> Chart:
         """The values of ``series`` stacked."""
         fields = [one.field for one in series]
         return (
             folded(ROWS, series)
             .transform_calculate(rank=f"indexof({fields}, datum.series)")
-            .mark_area(interpolate="step-after", opacity=0.8, clip=True)
+            .mark_area(interpolate="step-after", opacity=0.65, clip=True)
             .encode(
                 x=self._x(),
-                y=alt.Y("value:Q", stack="zero", title=title, scale=alt.Scale(**scale)),
+                y=alt.Y("value:Q", stack="zero", title=title, **y),
                 color=colours(series),
                 order=alt.Order("rank:Q"),
             )
@@ -93,25 +105,28 @@ class Timeline:
 
     @property
     def _end(self) -> float:
-        return float(self._run["seconds"] / self._factor)
+        return self._seconds / self._factor
 
     def _x(self) -> alt.X:
         scale = alt.Scale(domain=[0, self._end], nice=False)
         return alt.X("at:Q", title=self._unit, scale=scale)
 
-    def _phases(self) -> Rows:
-        """Every other one is shaded."""
-        rows, begin = [], 0.0
-        for place, (name, phase) in enumerate(self._run["phases"].items()):
-            until = begin + phase["seconds"]
-            rows.append({"at": begin, "until": until, "name": name, "shade": 0.07 * (place % 2)})
+    def _bands(self) -> list[Row]:
+        """The phases that were begun; every other one is shaded."""
+        rows: list[Row] = []
+        begin = 0.0
+        for place, phase in enumerate(self._phases):
+            until = min(begin + phase["seconds"], self._seconds)
+            if until > begin:
+                shade = 0.07 * (place % 2)
+                rows.append({"at": begin, "until": until, "name": phase["name"], "shade": shade})
             begin = until
         return rows
 
-    def _events(self) -> Rows:
+    def _numbered(self) -> list[Row]:
         return [
             {"at": event["at"], "until": event["at"], "name": event["name"], "number": str(index)}
-            for index, event in enumerate(self._run["events"], 1)
+            for index, event in enumerate(self._events, 1)
         ]
 
     def _marks(self) -> list[Chart]:
@@ -120,7 +135,7 @@ class Timeline:
             x=self._x(), tooltip=[alt.Tooltip("at:Q", title=self._unit, format=".1f"), "name:N"]
         )
         rules = base.mark_rule(color=INK, strokeDash=[3, 3], strokeWidth=1.2)
-        if len(self._run["events"]) > NUMBERED:
+        if len(self._events) > NUMBERED:
             return [rules]
         numbers = base.mark_text(align="left", dx=3, fontSize=11, fontWeight="bold", color=INK)
         return [rules, numbers.encode(y=alt.value(7), text="number:N")]

@@ -22,6 +22,7 @@ from .style import (
     figure,
     folded,
     layers,
+    logarithmic,
 )
 from .thin import bins
 
@@ -49,23 +50,20 @@ def rows(distribution: Sequence[Sequence[float]], series: Series) -> list[dict[s
     ]
 
 
-def percentiles(name: str, series: Series) -> Chart:
-    """Latency by percentile, with the same room for each further nine."""
+def percentiles(name: str, series: Series, y: dict[str, Any]) -> Chart:
+    """Latency by percentile, with the same room for each further nine; ``y``: see logarithmic."""
     axis = alt.Axis(values=NINES, labelExpr="format(100 - 100 / datum.value, '~r') + ' %'")
+    scale = alt.Scale(type="log", nice=False)
     return (
         folded(name, [series])
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("slower:Q", title="percentile", axis=axis, scale=_log()),
-            y=alt.Y("value:Q", title="milliseconds", scale=_log()),
+            x=alt.X("slower:Q", title="percentile", axis=axis, scale=scale),
+            y=alt.Y("value:Q", title="milliseconds", **y),
             color=colours([series]),
             strokeDash=dashes([series]),
         )
     )
-
-
-def _log() -> alt.Scale:
-    return alt.Scale(type="log", nice=False)
 
 
 def _distribution(data: dict[str, Any]) -> Figure:
@@ -87,7 +85,9 @@ def _distribution(data: dict[str, Any]) -> Figure:
             ],
         )
     )
-    chart = layers(percentiles(ROWS, LATENCY), readout)
+    chart = layers(
+        percentiles(ROWS, LATENCY, logarithmic(point["latency"] for point in points)), readout
+    )
     return figure("Distribution of latency", text, chart, {ROWS: points})
 
 
@@ -101,13 +101,15 @@ def _changes(data: dict[str, Any]) -> Figure:
     ]
     values = [{"name": name, "count": count, "colour": colour} for name, count, colour in found]
     base = alt.Chart(alt.NamedData(ROWS)).encode(
-        x=alt.X("count:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d")),
+        x=alt.X("count:Q", axis=None),
         y=alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
     )
     bars = base.mark_bar(height=0.6 * BAR, opacity=0.85).encode(
         color=alt.Color("colour:N", scale=None, legend=None), tooltip=["name:N", "count:Q"]
     )
-    labels = base.mark_text(align="left", dx=4, color=INK).encode(text="count:Q")
+    labels = base.mark_text(align="left", dx=4, color=INK).encode(
+        text=alt.Text("count:Q", format=",")
+    )
     text = (
         f"{number(pool['openings'])} connections were opened, {number(pool['open_failures'])} "
         f"failed to open. Evicted: {counts(pool['evictions'])}."

@@ -1,0 +1,169 @@
+"""What the report says of a run, and what it says of files that it cannot read."""
+
+from __future__ import annotations
+
+import io
+import json
+from html import unescape
+
+import pytest
+from example_runs import results
+from rich.console import Console
+
+from loadtests.arrivals import Phase
+from loadtests.report import pair, print_summary, tables
+from loadtests.report.charts.over_time import over_time
+from loadtests.report.charts.thin import POINTS, closed
+from loadtests.report.charts.totals import totals
+from loadtests.report.page import html
+from loadtests.report.reading import problem
+
+SHORT = (Phase("low", 2, 20, 20), Phase("high", 3, 60, 60))
+
+
+def run(**changes):
+    return results(phases=SHORT, **changes)
+
+
+def test_the_examples_are_of_the_format():
+    assert problem(run()) is None
+    assert problem(run(ours=False)) is None
+
+
+def test_the_terminal_says_what_the_page_says():
+    data = run(maxsize=1, maxwait=0.2)
+    data["recommendation"] = [{"option": "maxsize", "value": 2, "reason": "[1] is too few"}]
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_summary(console, data)
+    said, page = console.export_text(), unescape(html(data))
+    shown = [tables.phases(data), tables.connections(data), tables.pool(data)]
+    for table in [*shown, tables.recommendation(data)]:
+        for text in (said, page):
+            assert table.title in text
+            for row in table.rows:
+                assert all(cell in text for cell in row)
+
+
+def test_what_went_wrong_comes_first():
+    data = {**run(), "interrupted": True, "failure": "a worker has died"}
+    page = html(data)
+    assert 0 < page.index("a worker has died") < page.index("interrupted") < page.index("Phases")
+
+
+def test_text_from_outside_is_shown_and_not_run():
+    data = run()
+    data["command"] = "python </script><script>alert(1)</script>"
+    data["events"] = [{"at": 1.0, "name": "</script><b>"}]
+    page = html(data)
+    assert "<script>alert" not in page
+    assert "</script><b>" not in page
+
+
+def titles(data):
+    return [figure.title for figure in (*over_time(data), *totals(data))]
+
+
+def test_no_empty_charts():
+    quiet = results(phases=(Phase("night", 3, 0, 0),))
+    assert "Latency of completed requests" not in titles(quiet)
+    assert "Distribution of latency" not in titles(quiet)
+    assert "Errors by kind" not in titles(run())
+    assert "Waiting for a connection" not in titles(run(ours=False))
+    assert "Errors by kind" in titles(run(maxsize=1, maxwait=0.01))
+    html(quiet)
+
+
+def test_long_runs_keep_their_peaks():
+    data, length = run(), 3000
+    second, sample = data["series"]["seconds"][1], data["series"]["samples"][5]
+    seconds = [{**second, "second": at} for at in range(length)]
+    samples = [{**sample, "at": place / 5} for place in range(5 * length)]
+    samples[7777].update(waiting=55, server=99)
+    long = {**data, "seconds": length, "series": {"seconds": seconds, "samples": samples}}
+    made = {figure.title: figure.spec["datasets"]["rows"] for figure in over_time(long)}
+    assert max(row["waiting"] for row in made["Waiting for a connection"]) == 55
+    assert max(row["server"] for row in made["Connections by state"]) == 99
+    assert all(len(rows) <= POINTS + 1 for rows in made.values())
+    assert all(row["until"] <= 50 for rows in made.values() for row in rows)  # minutes
+
+
+def test_a_step_lasts_until_its_end():
+    rows = [
+        {"at": 0, "until": 1, "value": 5},
+        {"at": 1, "until": 2, "value": None},
+        {"at": 2, "until": 3, "value": 7},
+    ]
+    assert [(row["at"], row["value"]) for row in closed(rows)] == [
+        (0, 5), (1, 5), (1, None), (2, 7), (3, 7)
+    ]  # fmt: skip
+
+
+def test_two_runs_side_by_side():
+    a, b = run(maxsize=4), run(maxsize=2)
+    difference, rates, latency, _, whole = pair.compared(a, b)
+    assert difference.rows == (("maxsize", "4", "2"),)
+    assert [row[0] for row in rates.rows] == ["low", "high", "all"]
+    p50 = a["total"]["latency"]["p50"], b["total"]["latency"]["p50"]
+    assert latency.rows[-1][3] == f"{p50[1] / p50[0]:.2f}"
+    assert ("connections at most, the server's count", "4", "2", "0.50") in whole.rows
+    assert pair.differences(a, a).rows[0][0] == "nothing"
+    assert pair.ratio(0.0, 1.0) == "-"
+
+
+def test_the_page_is_made_anew(command_line, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(run()))
+    code, out, err = command_line("report", str(path))
+    assert (code, err) == (0, "")
+    assert out.endswith(f"report: {tmp_path / 'a.html'}\n")
+    assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
+
+
+def test_two_runs_make_one_page(command_line, tmp_path):
+    for name, maxsize in {"a": 4, "b": 2}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(run(maxsize=maxsize)))
+    paths = [str(tmp_path / f"{name}.json") for name in "ab"]
+    code, out, _ = command_line("report", "--compare", *paths, "--reports", str(tmp_path / "new"))
+    assert code == 0
+    assert "B / A" in out
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a-and-b.html"]
+
+
+def without(*keys):
+    data = part = run()
+    for key in keys[:-1]:
+        part = part[key]
+    del part[keys[-1]]
+    return json.dumps(data)
+
+
+BROKEN = {
+    "missing": (None, "No such file"),
+    "no JSON": ("{", "not JSON"),
+    "binary": (b"\xff\xfe\x00", "not JSON"),
+    "something else": ("[1, 2]", "not the results of a load test"),
+    "newer": (json.dumps({"format": 99}), "format 99"),
+    "cut": (without("total"), "'total' is a required property"),
+    "a part is cut": (without("phases", "low", "wait"), "$.phases.low: 'wait' is a required"),
+    "no date": (json.dumps({**run(), "began": "yesterday"}), "$.began"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_files_that_cannot_be_read(command_line, tmp_path, case):
+    content, expected = BROKEN[case]
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, out, err = command_line("report", str(path))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {path}: ")
+    assert err.count("\n") == 1
+    assert expected in err
+
+
+def test_how_many_files_there_must_be(command_line):
+    for arguments in (["--compare", "a.json"], ["a.json", "b.json"]):
+        code, _, err = command_line("report", *arguments)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "--compare that of two" in err
