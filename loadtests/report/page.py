@@ -16,13 +16,11 @@ from . import tables
 from .charts.over_time import over_time
 from .charts.style import Figure
 from .charts.totals import totals
-from .former import upgrade
 from .summary import notes, tiles
 
 
 def html(data: dict[str, Any]) -> str:
     """The report of one run."""
-    data = upgrade(data)
     summary = [tables.phases(data)]
     if data["events"]:
         summary.append(tables.events(data))
@@ -36,7 +34,10 @@ def html(data: dict[str, Any]) -> str:
         notes=notes(data),
         tiles=tiles(data),
         summary=summary,
-        connections=tables.connections(data),
+        details=[
+            tables.connections(data),
+            *([tables.kinds(data)] if len(data["kinds"]) > 1 else []),
+        ],
         facts=[
             make(data)
             for make in (

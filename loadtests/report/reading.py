@@ -12,10 +12,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
 
 from ..errors import LoadTestError
-from .former import upgrade
+from ..results import FORMAT
 
-FORMAT = 2
-"""Number of the format; see ``format.schema.json``."""
 TIMES = FormatChecker(formats=())
 TIMES.checks("date-time", raises=ValueError)(datetime.fromisoformat)
 
@@ -30,7 +28,6 @@ def read(path: Path) -> dict[str, Any]:
         raise LoadTestError(f"{path}: not JSON: {error}") from error
     if not isinstance(data, dict) or "format" not in data:
         raise LoadTestError(f"{path}: not the results of a load test")
-    data = upgrade(data)
     if data["format"] != FORMAT:
         raise LoadTestError(
             f"{path}: results of format {data['format']}, but this version reads format {FORMAT}; "

@@ -9,7 +9,6 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from . import tables
-from .former import upgrade
 from .numbers import milliseconds, number
 from .tables import Table, limit
 
@@ -51,7 +50,6 @@ def notes(data: dict[str, Any]) -> list[str]:
 
 def print_summary(console: Console, data: dict[str, Any]) -> None:
     """The summary of the report, in the terminal."""
-    data = upgrade(data)
     console.print()
     for note in notes(data):
         console.print(note, style="bold red", markup=False, highlight=False)

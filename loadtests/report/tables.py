@@ -32,20 +32,29 @@ class Table:
 
 def phases(data: dict[str, Any]) -> Table:
     """Per phase: what was asked, what was answered, how fast, and what went wrong."""
-    head = ("phase", "s", "offered/s", "done/s", *PERCENTILES, "errors")
+    return _answers("Phases", "phase", parts(data))
+
+
+def kinds(data: dict[str, Any]) -> Table:
+    """The same per kind of request."""
+    return _answers("Kinds of requests", "kind", data["kinds"])
+
+
+def _answers(title: str, name: str, parts: dict[str, dict[str, Any]]) -> Table:
+    head = (name, "s", "offered/s", "done/s", *PERCENTILES, "errors")
     groups = (("", 3), ("latency, ms", len(PERCENTILES)), ("", 1))
     rows = (
         (
             name,
-            f"{phase['seconds']:.1f}",
-            _rate(phase["offered"], phase["seconds"]),
-            f"{phase['throughput']:.1f}",
-            *_percentiles(phase["latency"]),
-            counts(phase["errors"]),
+            f"{part['seconds']:.1f}",
+            _rate(part["offered"], part["seconds"]),
+            f"{part['throughput']:.1f}",
+            *_percentiles(part["latency"]),
+            counts(part["errors"]),
         )
-        for name, phase in parts(data).items()
+        for name, part in parts.items()
     )
-    return Table("Phases", tuple(rows), head, groups, words=1)
+    return Table(title, tuple(rows), head, groups, words=1)
 
 
 def connections(data: dict[str, Any]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from loadtests.arrivals import Phase, poisson
@@ -32,22 +32,6 @@ class Request:
     error: str | None = None
 
 
-@dataclass
-class Part:
-    """What is measured of a phase."""
-
-    tally: Tally = field(default_factory=Tally)
-    wait: Durations = field(default_factory=Durations)
-    use: Durations = field(default_factory=Durations)
-
-    def as_dict(self, seconds: float) -> dict[str, Any]:
-        return {
-            **self.tally.as_dict(seconds),
-            "wait": self.wait.percentiles(),
-            "use": self.use.percentiles(),
-        }
-
-
 def results(
     *,
     name: str = "day",
@@ -62,21 +46,19 @@ def results(
     nothing about its pool."""
     requests = _simulate(phases, maxsize, maxwait, random.Random(seed), outage)
     end = sum(phase.seconds for phase in phases)
-    parts, total = {phase.name: Part() for phase in phases}, Part()
+    parts, total = {phase.name: Tally() for phase in phases}, Tally()
     seconds = [Tally() for _ in range(int(end))]
     for request in requests:
         second = seconds[min(int(request.due), len(seconds) - 1)]
-        for tally in (parts[request.phase].tally, total.tally, second):
+        for tally in (parts[request.phase], total, second):
             tally.offered += 1
             if request.error:
                 tally.errors[request.error] += 1
             else:
                 tally.completed += 1
                 tally.latencies.add(request.done - request.due)
-        for part in (parts[request.phase], total):
-            if not request.error:
-                part.wait.add(request.got - request.due)
-                part.use.add(request.done - request.got)
+                tally.waits.add(request.got - request.due)
+                tally.uses.add(request.done - request.got)
     samples = _samples(requests, end, maxsize, ours)
     return {
         "format": 2,
@@ -93,13 +75,14 @@ def results(
             "seed": seed,
             "mix": {"read": 4, "write": 2, "report": 4},
             "parameters": {"rate": 200.0, "hold": 0.075},
-            "phases": [vars_of(phase) for phase in phases],
+            "phases": [asdict(phase) for phase in phases],
         },
         "engine": {"name": "django_pgpool" if ours else "stock", "about": "as documented"},
         "settings": {"maxsize": maxsize, "maxwait": maxwait, "expires": 20.0, "cleanup": 3.0},
         "phases": {phase.name: parts[phase.name].as_dict(phase.seconds) for phase in phases},
+        "kinds": {"read": total.as_dict(end), "write": Tally().as_dict(end)},
         "total": total.as_dict(end),
-        "distribution": _distribution(requests),
+        "distribution": [list(point) for point in total.latencies.distribution()],
         "pool": _pool(requests, samples, ours),
         "cpu": {"load": 12.25, "site": 31.5, "server": 8.75 if ours else None},
         "events": [
@@ -117,10 +100,6 @@ def results(
             "samples": samples,
         },
     }
-
-
-def vars_of(phase: Phase) -> dict[str, Any]:
-    return {"name": phase.name, "seconds": phase.seconds, "start": phase.start, "end": phase.end}
 
 
 def _simulate(
@@ -207,14 +186,6 @@ def _pool(requests: list[Request], samples: list[dict[str, Any]], ours: bool) ->
         "end_size": samples[-1]["size"],
         **seen,
     }
-
-
-def _distribution(requests: list[Request]) -> list[list[float]]:
-    latencies = sorted(r.done - r.due for r in requests if not r.error)
-    count = len(latencies)
-    return [[latency, (place + 1) / count] for place, latency in enumerate(latencies)][
-        :: 1 + count // 800
-    ]
 
 
 def _delays() -> Durations:
