@@ -14,7 +14,11 @@ from .postgres import ThrowAwayPostgres
 class Meter:
     """Counts from the moment it is made. What is dead counts as far as it was seen."""
 
-    def __init__(self, site: Iterable[int], servers: Iterable[ThrowAwayPostgres]) -> None:
+    def __init__(
+        self, site: Iterable[int], servers: Iterable[ThrowAwayPostgres], *, load: bool
+    ) -> None:
+        """``load``: it is this program that makes it, not the site."""
+        self._load = load
         self._site = tuple(site)
         self._servers = tuple(servers)
         self._seen: dict[tuple[str, int], float] = {}
@@ -38,13 +42,18 @@ class Meter:
                 )
 
     def used(self) -> dict[str, float | None]:
-        """Seconds of ``load``, ``site`` and ``server``; None for a server that is not ours."""
+        """Seconds of ``load``, ``site`` and ``server``; None for a server that is not ours, and for
+        a load that is part of the site."""
         self.look()
         self._seen["load", 0] = _own()
         spent: dict[str, float | None] = {"load": 0.0, "site": 0.0, "server": 0.0}
         for key, seconds in self._seen.items():
             spent[key[0]] = (spent[key[0]] or 0.0) + seconds - self._begin.get(key, 0.0)
-        return {**spent, "server": spent["server"] if self._servers else None}
+        return {
+            "load": spent["load"] if self._load else None,
+            "site": spent["site"],
+            "server": spent["server"] if self._servers else None,
+        }
 
 
 def _own() -> float:

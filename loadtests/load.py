@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 
 from .arrivals import Arrival
-from .recorder import Outcome, Recorder
+from .recorder import KILLED, Outcome, Recorder
 from .scenarios import Scenario
 from .site import ERROR_HEADER, USE_HEADER, WAIT_HEADER
 
@@ -15,8 +15,6 @@ CLIENT_PATIENCE = 30.0
 """Seconds after which a visitor gives up. More than any sensible maxwait."""
 KEEP_ALIVE = 15.0
 """Seconds for which the client keeps an unused connection to the site."""
-KILLED = "killed"
-"""The error of a request that the scenario has killed."""
 _HEADERS = {"kill": {"Connection": "close"}}
 """By kind. gunicorn's gevent worker swallows the death of a request: without an answer it waits for
 the next one on the same connection, which does not come."""

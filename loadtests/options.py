@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .errors import LoadTestError
 from .scenarios import Common, Kind, PoolSettings, Scenario
 
 
@@ -18,6 +19,7 @@ class Fronts(StrEnum):
     """As typer wants a choice."""
 
     HTTP = "http"
+    GREENLETS = "greenlets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,10 @@ def common(
     ] = 3.0,
     front: Annotated[
         Fronts,
-        typer.Option(help="http: a site under gunicorn -k gevent."),
+        typer.Option(
+            help="http: a site under gunicorn -k gevent. greenlets: the ORM in one process, load "
+            "and all."
+        ),
     ] = Fronts.HTTP,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Workers of gunicorn, each with a pool.")
@@ -56,6 +61,8 @@ def common(
     ] = 1.0,
 ) -> Common:
     """What the scenarios have in common. Raises LoadTestError."""
+    if front is Fronts.GREENLETS and workers > 1:
+        raise LoadTestError("the greenlets are in one process: --workers is for --front http")
     pool = PoolSettings(maxsize, maxwait, round(expires * scale, 3), round(cleanup * scale, 3))
     return Common(pool, front.value, workers, seed, scale)
 

@@ -21,6 +21,9 @@ ROWS = 1200
 WINDOW = 3
 """Rows over which the present throughput and p99 are taken."""
 
+KILLED = "killed"
+"""The error of a request that the scenario has killed."""
+
 Percentiles = dict[str, float | None]
 
 

@@ -12,13 +12,16 @@ from typing import Any
 from .cpu import Meter
 from .database import Database
 from .display import REFRESH, Display, Frame
+from .engines import PGPOOL
 from .errors import LoadTestError, SiteFailed
 from .faults import cause
 from .front import Front
+from .greenlets.front import GreenletsFront
 from .http_front import HttpFront
 from .interrupts import Interrupts
 from .monitor import Monitor
 from .scenarios import Scenario
+from .site_process import environment, migrate
 from .subject import Subject
 from .watcher import Watcher
 
@@ -87,11 +90,20 @@ def _execute(
     with database as place:
         run.embedded = place.embedded
         display.say("starting the site ...")
-        front = HttpFront(run.scenario, run.subject.database(place, run.scenario.pool))
-        with front, Monitor(place) as monitor:
+        with _front(run, place) as front, Monitor(place) as monitor:
             run.versions = {**front.versions, "PostgreSQL": place.server}
             asyncio.run(_drive(run, place, front, monitor, display, interrupts))
             display.say("stopping ...")
+
+
+def _front(run: Run, place: Database) -> Front:
+    scenario, subject = run.scenario, run.subject
+    database = subject.database(place, scenario.pool)
+    if scenario.common.front == "http":
+        return HttpFront(scenario, database)
+    # The tables are made here: Django's migrations may not know every engine.
+    migrate(environment(place.django(PGPOOL)))
+    return GreenletsFront(scenario, subject, database)
 
 
 async def _drive(
@@ -103,9 +115,9 @@ async def _drive(
     interrupts: Interrupts,
 ) -> None:
     scenario = run.scenario
+    begun = monitor.sessions()
     async with front.load() as load:
-        begun = monitor.sessions()
-        meter = Meter(front.pids, place.servers)
+        meter = Meter(front.pids, place.servers, load=scenario.common.front == "http")
         watcher = Watcher(load, monitor, scenario.seconds, pooled=run.subject.pooled)
 
         def tell(event: dict[str, Any]) -> None:

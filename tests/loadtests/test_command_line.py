@@ -20,6 +20,7 @@ BAD = {
     "nobody to ask": ([], "postgresql://u:secret@127.0.0.1:1/n", "--yes"),
     "not to be stopped": (["outage", "--yes"], "postgresql://u:secret@h/n", "unset DATABASE_URL"),
     "no standby there": (["failover", "--yes"], "postgresql://u:secret@h/n", "unset DATABASE_URL"),
+    "too many workers": (["--front", "greenlets", "--workers", "2"], None, "--workers"),
     "no such front": (["day", "--front", "smoke"], None, "--front"),
 }
 

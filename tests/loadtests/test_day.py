@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import signal
 
 import psutil
 import psycopg2
 import pytest
+from leftovers import assert_nothing_left, read
 
 from loadtests.postgres import ThrowAwayPostgres
 from loadtests.report.reading import problem
-
-
-def assert_nothing_left(short_tmp):
-    assert list(short_tmp.iterdir()) == []
-    for process in psutil.process_iter(["cmdline"]):
-        assert not any(str(short_tmp) in part for part in process.info["cmdline"] or [])
-
-
-def read(tmp_path):
-    """The data of the only report there is."""
-    (path,) = tmp_path.glob("*.json")
-    assert path.with_suffix(".html").exists()
-    assert len(list(tmp_path.iterdir())) == 2
-    return json.loads(path.read_text())
 
 
 @pytest.fixture(scope="module")

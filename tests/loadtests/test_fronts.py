@@ -1,0 +1,98 @@
+"""What every front must be able to tell, and the parent's side of the greenlets."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+import pytest
+from leftovers import assert_nothing_left, read
+
+from loadtests.errors import SiteFailed
+from loadtests.front import Look, summed
+from loadtests.greenlets.front import GreenletsFront
+from loadtests.report.reading import problem
+from loadtests.scenarios import SCENARIOS, Common, PoolSettings
+from loadtests.subject import Subject
+
+
+def snapshot(**numbers):
+    return {"pool": "default", "closed": False, "last_error": "no", **numbers}
+
+
+def test_the_workers_are_added_up():
+    one = snapshot(size=3, wait_seconds_max=0.5, evictions={"idle": 2, "broken": 1})
+    two = snapshot(size=4, wait_seconds_max=0.2, evictions={"idle": 1})
+    assert summed([one, two]) == {
+        "size": 7,
+        "wait_seconds_max": 0.5,
+        "evictions": {"idle": 3, "broken": 1},
+    }
+    answers = [
+        {"pools": [one], "needed": 2, "ideal": 1.5},
+        {"pools": [], "needed": 1, "ideal": 0.5},
+    ]
+    look = Look.of(1.0, answers)
+    assert (look.pool["size"], look.needed, look.ideal) == (3, 3, 2.0)
+
+
+def test_greenlets(loadtests, short_tmp, tmp_path):
+    arguments = ["steady", "--front", "greenlets", "--seconds", "1", "--hold", "0.02"]
+    process = loadtests(*arguments, "--reports", str(tmp_path))
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    data = read(tmp_path)
+    assert problem(data) is None
+    total, pool = data["total"], data["pool"]
+    assert total["offered"] == total["completed"] == pool["acquires"] > 50
+    assert total["latency"]["p50"] >= total["use"]["p50"] > 0
+    assert 0 < pool["peak_size"] <= 8
+    assert pool["end_server"] == pool["end_size"], "settled"
+    assert data["cpu"]["load"] is None
+    assert data["cpu"]["site"] > 0
+    assert {"Django", "gevent", "PostgreSQL"} <= data["versions"].keys()
+    assert_nothing_left(short_tmp)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_greenlets_interrupted(loadtests, short_tmp, tmp_path, signum):
+    process = loadtests("steady", "--front", "greenlets", "--reports", str(tmp_path))
+    for line in process.stdout:
+        if "size" in line:
+            break
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (128 + signum, "")
+    assert "interrupted" in out
+    data = read(tmp_path)
+    assert data["interrupted"]
+    assert data["total"]["completed"] > 0
+    assert_nothing_left(short_tmp)
+
+
+@pytest.mark.long
+def test_greenlets_that_die(loadtests, short_tmp, tmp_path):
+    process = loadtests("steady", "--front", "greenlets", "--reports", str(tmp_path))
+    for line in process.stdout:
+        if "size" in line:
+            break
+    for child in psutil.Process(process.pid).children():
+        if "loadtests.greenlets.worker" in child.cmdline():
+            child.kill()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "the process with the greenlets has died" in err
+    assert read(tmp_path)["failure"] == "the process with the greenlets has died"
+    assert_nothing_left(short_tmp)
+
+
+@pytest.mark.long
+def test_an_engine_that_is_not_there_says_so():
+    """As in an environment where something is missing."""
+    scenario = SCENARIOS["steady"].build(Common(PoolSettings(2, 1, 10, 1), "greenlets"))
+    front = GreenletsFront(scenario, Subject(), {"ENGINE": "nowhere", "NAME": "", "OPTIONS": {}})
+    with pytest.raises(SiteFailed) as failed, front:
+        pass
+    assert "died at its start" in str(failed.value)
+    assert "nowhere" in failed.value.log
