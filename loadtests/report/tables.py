@@ -180,7 +180,8 @@ def versions(data: dict[str, Any]) -> Table:
 
 def machine(data: dict[str, Any]) -> Table:
     """Where it ran."""
-    rows = ((name.replace("_", " "), str(text)) for name, text in data["machine"].items())
+    words = {"cpus": "CPUs", "memory_gib": "memory, GiB", "postgresql": "PostgreSQL"}
+    rows = ((words.get(name, name), str(text)) for name, text in data["machine"].items())
     return Table("Machine", tuple(rows))
 
 

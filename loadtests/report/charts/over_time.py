@@ -22,6 +22,7 @@ from .style import (
     PURPLE,
     RED,
     SERIES,
+    WHOLE,
     Figure,
     Series,
     figure,
@@ -88,9 +89,9 @@ def _connections(data: dict[str, Any], timeline: Timeline) -> Figure:
         f"{number(data['pool']['end_server'])} at the end; {most} were allowed."
     )
     chart = timeline.frame(
-        *([timeline.areas(states, "connections", scale=scale)] if states else []),
-        timeline.lines([SERVER], "connections", scale=scale),
-        timeline.lines([NEEDED], "connections", "needed", scale=scale),
+        *([timeline.areas(states, "connections", scale=scale, axis=WHOLE)] if states else []),
+        timeline.lines([SERVER], "connections", scale=scale, axis=WHOLE),
+        timeline.lines([NEEDED], "connections", "needed", scale=scale, axis=WHOLE),
         timeline.level(most, allowed),
         timeline.readout((*states, SERVER)),
     )
@@ -107,7 +108,9 @@ def _waiting(data: dict[str, Any], timeline: Timeline) -> Figure:
         f"waited {milliseconds(data['total']['wait']['p99'])} or longer."
     )
     chart = timeline.frame(
-        timeline.areas((WAITING,), "requests", scale=alt.Scale(domain=[0, max(1, most)])),
+        timeline.areas(
+            (WAITING,), "requests", scale=alt.Scale(domain=[0, max(1, most)]), axis=WHOLE
+        ),
         timeline.readout((WAITING,)),
     )
     return figure("Waiting for a connection", text, chart, timeline.data(rows=rows), (WAITING,))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..numbers import milliseconds, number
 from .seconds import per_second
-from .style import BLUE, DASHED, RED, Figure, Series, figure, layers, logarithmic
+from .style import BLUE, DASHED, RED, WHOLE, Figure, Series, figure, layers, logarithmic
 from .thin import Row, largest, spans
 from .timeline import Timeline
 from .totals import percentiles, rows
@@ -42,6 +42,7 @@ def overlaid(a: Run, b: Run, events: list[dict[str, Any]]) -> Iterator[Figure]:
         "connections",
         "server",
         {"a": _samples(a, "server"), "b": _samples(b, "server")},
+        axis=WHOLE,
     )
     if all(run["pool"].get("peak_waiting") is not None for run in (a, b)):
         most = pair.each(lambda run: run["pool"]["peak_waiting"], number)
@@ -51,6 +52,7 @@ def overlaid(a: Run, b: Run, events: list[dict[str, Any]]) -> Iterator[Figure]:
             "requests",
             "waiting",
             {"a": _samples(a, "waiting"), "b": _samples(b, "waiting")},
+            axis=WHOLE,
         )
     points = {"a": rows(a["distribution"], A), "b": rows(b["distribution"], B)}
     if all(points.values()):

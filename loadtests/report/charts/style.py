@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from typing import Any
 
 import altair as alt
@@ -110,12 +110,18 @@ def layers(*charts: Chart) -> Chart:
     return alt.layer(*charts).resolve_scale(color="independent", strokeDash="independent")
 
 
+STEPS = ((6, (1, 1.5, 2, 3, 4, 5, 6, 8)), (200, (1, 2, 5)), (inf, (1,)))
+"""Up to which ratio of the largest value to the smallest, ticks at which multiples of tens."""
+WHOLE = alt.Axis(tickMinStep=1)
+"""For counts."""
+
+
 def logarithmic(values: Iterable[float | None]) -> dict[str, Any]:
     """Scale and axis for these values, those above zero, with a little room around them."""
     known = [value for value in values if value]
     low, high = (0.8 * min(known), 1.25 * max(known)) if known else (1.0, 10.0)
     tens = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
-    steps = (1, 2, 5) if high / low < 200 else (1,)
+    steps = next(steps for most, steps in STEPS if high / low < most)
     ticks = [step * ten for ten in tens for step in steps if low <= step * ten <= high]
     return {
         "scale": alt.Scale(type="log", domain=[low, high], nice=False),
