@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
+from math import ceil
 from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.console import Console, Group
@@ -11,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .report.numbers import milliseconds, number
+from .report.numbers import counts, milliseconds, number
 from .watcher import Sample, Watcher
 
 if TYPE_CHECKING:
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 
 REFRESH = 0.5
 """Seconds between two pictures."""
+WIDE = 40
+"""Characters of the bars."""
+NAMED = 8
+"""More phases than these are not all named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +35,40 @@ class Frame:
 
     elapsed: float
     total: float
-    phase: str
+    phases: tuple[str, ...]
+    phase: int
+    """Position of the present one."""
     maxsize: int
+    """Of all workers together."""
     sample: Sample | None
     offered: float
     """Requests per second, of the last seconds."""
     throughput: float
     p99: float | None
     """In seconds; of the last seconds."""
-    errors: int
-    """Since the start."""
-    acquires: int
-    openings: int
-    evictions: int
+    errors: Mapping[str, int]
+    """By kind, since the start."""
+    events: tuple[str, ...]
+    """What the scenario has done, each with its time."""
 
     @classmethod
     def of(cls, run: Run, load: RunningLoad, watcher: Watcher) -> Frame:
         """The picture of ``run`` at this moment."""
-        elapsed, recent = load.elapsed, load.recent()
-        pool = watcher.last.pool if watcher.last else {}
+        elapsed, recent, scenario = load.elapsed, load.recent(), run.scenario
+        ends = accumulate(phase.seconds for phase in scenario.plan.phases)
+        passed = sum(end <= elapsed for end in ends)
         return cls(
             elapsed=elapsed,
-            total=run.scenario.seconds,
-            phase=run.scenario.phase_at(elapsed).name,
-            maxsize=run.scenario.common.limit,
+            total=scenario.seconds,
+            phases=tuple(phase.name for phase in scenario.plan.phases),
+            phase=min(passed, len(scenario.plan.phases) - 1),
+            maxsize=scenario.common.limit,
             sample=watcher.newest,
             offered=recent["offered"],
             throughput=recent["throughput"],
             p99=recent["p99"],
             errors=recent["errors"],
-            acquires=pool.get("acquires", 0),
-            openings=pool.get("openings", 0),
-            evictions=sum(pool.get("evictions", {}).values()),
+            events=tuple(f"{event['at']:.1f} s {event['name']}" for event in run.events),
         )
 
 
@@ -100,11 +109,11 @@ class PlainDisplay:
             return
         self._next = int(frame.elapsed) + 1
         self._line(
-            f"{frame.elapsed:3.0f}s {frame.phase:<8} size {number(pool.size):>2} "
+            f"{frame.elapsed:3.0f}s {frame.phases[frame.phase]:<8} size {number(pool.size):>2} "
             f"in use {number(pool.in_use):>2} idle {number(pool.idle):>2} "
             f"opening {number(pool.opening):>2} waiting {number(pool.waiting):>3} "
             f"server {number(pool.server):>2}  {frame.throughput:4.0f}/s "
-            f"p99 {milliseconds(frame.p99):>9} errors {frame.errors}"
+            f"p99 {milliseconds(frame.p99):>9} errors {counts(frame.errors)}"
         )
 
     def _line(self, text: str) -> None:
@@ -135,41 +144,57 @@ class LiveDisplay:
 
 
 def _picture(frame: Frame) -> Group:
-    head = Table.grid(padding=(0, 2))
-    head.add_row(
-        Text(f"{frame.phase:<8}", style="bold"),
-        ProgressBar(total=frame.total, completed=min(frame.elapsed, frame.total), width=40),
+    progress = Table.grid(padding=(0, 2))
+    progress.add_row(
+        ProgressBar(total=frame.total, completed=min(frame.elapsed, frame.total), width=WIDE),
         f"{frame.elapsed:.0f} of {frame.total:.0f} s",
     )
-    return Group(head, Text(), *([_pool(frame)] if frame.sample else []), _traffic(frame))
+    return Group(_phases(frame), progress, Text(), _connections(frame), Text(), _traffic(frame))
 
 
-def _pool(frame: Frame) -> Table:
-    sample = frame.sample
-    assert sample is not None
-    rows = {
-        "in use": (sample.in_use, "blue"),
-        "idle": (sample.idle, "green"),
-        "opening": (sample.opening, "yellow"),
-        "closing": (sample.closing, "magenta"),
-        "size": (sample.size, "bold"),
-        "waiting": (sample.waiting, "red"),
-    }
+def _phases(frame: Frame) -> Text:
+    """All of them, the present one in bold; in a long run only that one."""
+    if len(frame.phases) > NAMED:
+        name = frame.phases[frame.phase]
+        return Text(f"{name}, phase {frame.phase + 1} of {len(frame.phases)}", style="bold")
+    names = (
+        Text(name, style="bold" if place == frame.phase else "dim")
+        for place, name in enumerate(frame.phases)
+    )
+    return Text("  ").join(names)
+
+
+def _connections(frame: Frame) -> Table:
     table = Table.grid(padding=(0, 2))
-    for name, (count, style) in rows.items():
-        bar = Text("█" * min(count or 0, 50), style=style)
-        limit = f"of {frame.maxsize}" if name == "size" else ""
-        table.add_row(f"{name:<10}", f"{number(count):>4}", f"{limit:<8}", bar)
-    table.add_row("server", f"{number(sample.server):>4}", "", "counted by PostgreSQL")
+    table.add_column(min_width=10)
+    table.add_column(justify="right", min_width=6)
+    sample = frame.sample
+    if sample is None:
+        return table
+    if sample.size is not None:
+        rows = {
+            "in use": (sample.in_use, "blue"),
+            "idle": (sample.idle, "green"),
+            "opening": (sample.opening, "yellow"),
+            "closing": (sample.closing, "magenta"),
+            "waiting": (sample.waiting, "red"),
+        }
+        one = ceil(max(frame.maxsize, sample.waiting or 0) / WIDE)
+        for name, (count, style) in rows.items():
+            table.add_row(name, number(count), Text("█" * ceil((count or 0) / one), style=style))
+        table.add_row("size", number(sample.size), f"of {frame.maxsize}")
+    table.add_row("server", number(sample.server), "connections, counted by PostgreSQL")
+    table.add_row("needed", number(sample.needed), "by the requests of this moment")
     return table
 
 
 def _traffic(frame: Frame) -> Table:
+    failed = Text(counts(frame.errors), style="bold red" if frame.errors else "")
     table = Table.grid(padding=(0, 2))
-    table.add_row()
-    table.add_row("offered", f"{frame.offered:8.0f}/s", "acquires", f"{frame.acquires:7}")
-    table.add_row("throughput", f"{frame.throughput:8.0f}/s", "openings", f"{frame.openings:7}")
-    table.add_row("p99", f"{milliseconds(frame.p99):>10}", "evictions", f"{frame.evictions:7}")
-    errors = Text(f"{frame.errors:8}", style="bold red" if frame.errors else "")
-    table.add_row("errors", errors)
+    table.add_column(min_width=10)
+    table.add_row("offered", f"{frame.offered:.0f}/s")
+    table.add_row("completed", f"{frame.throughput:.0f}/s, p99 {milliseconds(frame.p99)}")
+    table.add_row("errors", failed)
+    if frame.events:
+        table.add_row("events", ", ".join(frame.events[-3:]))
     return table

@@ -155,7 +155,7 @@ class Recorder:
         self._width = max(1, ceil(seconds / ROWS))
         self._rows: list[dict[str, Any]] = []
         self._open: deque[Row] = deque([Row()])
-        self._errors = 0
+        self._errors: Counter[str] = Counter()
 
     def sent(self, phase: str, kind: str, at: float, delay: float) -> None:
         """A request that was due at ``at`` has left ``delay`` seconds later."""
@@ -169,7 +169,7 @@ class Recorder:
         if outcome.error:
             tally.errors[outcome.error] += 1
             row.errors[outcome.error] += 1
-            self._errors += 1
+            self._errors[outcome.error] += 1
         else:
             tally.completed += 1
             tally.latencies.add(now - at)
@@ -181,7 +181,7 @@ class Recorder:
 
     def recent(self, now: float) -> dict[str, Any]:
         """The last whole rows, for those who watch: ``offered`` and ``throughput`` per second,
-        ``p99`` in seconds, and ``errors`` since the start."""
+        ``p99`` in seconds, and ``errors`` by kind since the start."""
         self._row(now)
         rows = [*self._open][:-1][-WINDOW:]
         latencies = [latency for row in rows for latency in row.latencies]
@@ -190,7 +190,7 @@ class Recorder:
             "offered": sum(row.offered for row in rows) / span,
             "throughput": len(latencies) / span,
             "p99": exact_percentiles(latencies)["p99"],
-            "errors": self._errors,
+            "errors": dict(self._errors),
         }
 
     def as_dict(self, seconds: float, phases: dict[str, float]) -> dict[str, Any]:

@@ -101,8 +101,10 @@ class Watcher:
     def pool(self) -> dict[str, Any]:
         """The last statistics of the pool, and what only the samples know. A peak between two
         samples is not seen. Connection-seconds are those that the server has seen."""
-        if self.newest is None or self.last is None:
-            return {}
+        if self.newest is None or self.last is None:  # cut off before the first look
+            return dict.fromkeys(
+                ("peak_server", "end_server", "connection_seconds", "ideal_connection_seconds")
+            )
         peaks = {f"peak_{name}": self._peaks[name] for name in ("size", "in_use", "waiting")}
         pool = {**peaks, "end_size": self.newest.size} if self._pooled else {}
         return {

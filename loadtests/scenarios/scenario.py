@@ -88,15 +88,6 @@ class Scenario:
         """Length of the run."""
         return sum(phase.seconds for phase in self.plan.phases)
 
-    def phase_at(self, elapsed: float) -> Phase:
-        """The phase that runs after ``elapsed`` seconds; the last one from its beginning on."""
-        end = 0.0
-        for phase in self.plan.phases:
-            end += phase.seconds
-            if elapsed < end:
-                return phase
-        return self.plan.phases[-1]
-
     def spans(self) -> Iterator[tuple[Phase, float]]:
         """Each phase with the second at which it begins."""
         begin = 0.0

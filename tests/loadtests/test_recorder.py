@@ -60,7 +60,7 @@ def test_those_who_watch_see_the_last_whole_rows():
     assert recent["offered"] == pytest.approx((WINDOW + 1) / WINDOW)
     assert recent["throughput"] == 1
     assert recent["p99"] == pytest.approx(0.1)
-    assert recent["errors"] == 1
+    assert recent["errors"] == {"OperationalError": 1}
 
 
 def test_a_run_without_requests():

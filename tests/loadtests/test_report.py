@@ -73,6 +73,17 @@ def test_no_empty_charts():
     html(quiet)
 
 
+def test_a_run_that_was_cut_off_at_once():
+    data = results(phases=(Phase("night", 1, 0, 0),))
+    unknown = "peak_server", "end_server", "connection_seconds", "ideal_connection_seconds"
+    data |= {"seconds": 0.01, "interrupted": True, "phases": {}, "pool": dict.fromkeys(unknown)}
+    data["series"] = {"seconds": [], "samples": []}
+    assert problem(data) is None
+    assert "interrupted after 0.0 s" in html(data)
+    print_summary(Console(file=io.StringIO()), data)
+    pair.html(data, run(), ["cut", "whole"])
+
+
 def test_long_runs_keep_their_peaks():
     data, length = run(), 3000
     second, sample = data["series"]["seconds"][1], data["series"]["samples"][5]
