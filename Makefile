@@ -39,6 +39,10 @@ django-tests: $(VENV)/.installed-test ## Django's own tests, with and without th
 loadtest: $(VENV)/.installed-loadtests ## a day of load on a real site (ARGS="--scale 0.2")
 	@exec $(BIN)/python -m loadtests $(SCENARIO) $(ARGS)
 
+.PHONY: compare
+compare: $(VENV)/.installed-loadtests ## the same load on other engines (ARGS="--rounds 1")
+	@exec $(BIN)/python -m loadtests compare $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.installed-loadtests ## the pool beside others, measured (BENCH_ARGS=--quick)
 	@exec $(BIN)/python -m loadtests.bench $(BENCH_ARGS)

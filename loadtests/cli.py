@@ -11,6 +11,7 @@ from rich.console import Console
 
 from . import database
 from .advice.cli import advise
+from .compare.cli import compare
 from .display import Display, LiveDisplay, PlainDisplay
 from .errors import LoadTestError, SiteFailed
 from .interrupts import Interrupts
@@ -41,6 +42,7 @@ def list_scenarios() -> None:
 
 app.command("report")(remake)
 app.command("advise")(advise)
+app.command("compare")(compare)
 
 
 def _run(scenario: Scenario, command: str, output: Output) -> None:

@@ -92,7 +92,7 @@ METRICS = (
         cost=True,
         note="connection-seconds at the server, as a multiple of those that the requests needed: "
         "one connection each as long as it wanted or used one, at most maxsize at a time. Below 1 "
-        "where a pooler shares sessions within a request.",
+        "where requests spend long without the session they want.",
     ),
     Metric(
         "openings",
