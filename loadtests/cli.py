@@ -22,6 +22,7 @@ from .report.cli import report as remake
 from .results import results
 from .run import execute
 from .scenarios import SCENARIOS, Scenario
+from .sweep.cli import EPILOG, PASSES_ON, sweep
 
 DEFAULT = "day"
 app = typer.Typer(
@@ -43,6 +44,7 @@ def list_scenarios() -> None:
 app.command("report")(remake)
 app.command("advise")(advise)
 app.command("compare")(compare)
+app.command("sweep", context_settings=PASSES_ON, epilog=EPILOG)(sweep)
 
 
 def _run(scenario: Scenario, command: str, output: Output) -> None:

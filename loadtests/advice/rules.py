@@ -97,7 +97,7 @@ def maxsize(profile: Profile) -> tuple[int, str]:
             "no faster. Then look again; `python -m loadtests sweep` shows where it stops helping."
         )
     return wanted, (
-        f"{reason}; with {wanted}, {_share(erlang.waiting(wanted, profile.load))} of the "
+        f"{reason}; with {wanted}, {per_cent(erlang.waiting(wanted, profile.load))} of the "
         "callers have to wait if they come at random (Erlang's formula C)."
     )
 
@@ -111,7 +111,7 @@ def _harmful(profile: Profile) -> bool:
 def _waits(profile: Profile) -> str:
     share = profile.waits / profile.acquires
     return (
-        f"{_share(share)} of the callers had to wait, in the worst time 1 % longer than "
+        f"{per_cent(share)} of the callers had to wait, in the worst time 1 % longer than "
         f"{_time(profile.limited_wait)}"
     )
 
@@ -169,7 +169,7 @@ def cleanup(profile: Profile) -> Recommendation:
     idle = max(profile.held - profile.used, 0.0)
     held = (
         f"{number(profile.held)} connection-seconds were held, {number(idle)} of them idle "
-        f"({_share(idle / profile.held if profile.held else 0.0)})"
+        f"({per_cent(idle / profile.held if profile.held else 0.0)})"
     )
     if now is None:
         if idle <= profile.held / 2:
@@ -179,7 +179,7 @@ def cleanup(profile: Profile) -> Recommendation:
     rate = closed / profile.acquires
     cost = (
         f"{number(closed)} {_plural(closed, 'connection')} closed as idle, so that up to "
-        f"{_share(rate)} of {number(profile.acquires)} requests had to open one again"
+        f"{per_cent(rate)} of {number(profile.acquires)} requests had to open one again"
         f"{_opening(profile)}; {held}"
     )
     if rate > SEEN and closed > MANY:
@@ -215,7 +215,7 @@ def expires(profile: Profile) -> Recommendation:
     rate = expired / profile.acquires
     cost = (
         f"{number(expired)} {_plural(expired, 'connection')} closed for age, so that up to "
-        f"{_share(rate)} of {number(profile.acquires)} requests had to open one again"
+        f"{per_cent(rate)} of {number(profile.acquires)} requests had to open one again"
         f"{_opening(profile)}."
     )
     if rate <= SEEN or expired <= MANY:
@@ -274,7 +274,7 @@ def _time(seconds: float | None) -> str:
     return milliseconds(seconds or 0.0)
 
 
-def _share(share: float) -> str:
+def per_cent(share: float) -> str:
     if 0 < share < 0.0001:
         return "less than 0.01 %"
     return f"{share * 100:.3g} %"

@@ -1,0 +1,1 @@
+"""A scenario run over a grid of settings: which of them to choose, and why."""

@@ -1,0 +1,50 @@
+"""A sweep as a page and in the terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+
+from ..report.page import render
+from ..report.summary import print_table
+from . import tables
+from .charts import charts
+
+Data = dict[str, Any]
+
+
+def html(data: Data) -> str:
+    """The page."""
+    return render(
+        "sweep.html",
+        list(charts(data)),
+        data=data,
+        began=datetime.fromisoformat(data["began"]),
+        notes=notes(data),
+        summary=tables.summary(data),
+        facts=tables.facts(data),
+    )
+
+
+def notes(data: Data) -> list[str]:
+    """What a reader has to know before the numbers."""
+    runs = sum(len(point["runs"]) for point in data["points"])
+    of = f"after {runs} of {len(data['points']) * data['rounds']} runs"
+    found = []
+    if data["failure"]:
+        found.append(f"The sweep failed {of}: {data['failure']}")
+    if data["interrupted"]:
+        found.append(f"The sweep was interrupted {of}.")
+    return found
+
+
+def print_summary(console: Console, data: Data) -> None:
+    """What the page says, without the charts."""
+    console.print()
+    for note in notes(data):
+        console.print(note, style="bold red", markup=False, highlight=False)
+    for table in reversed(tables.summary(data)):
+        print_table(console, table)
+    console.print()
