@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 READERS: dict[str, dict[str, Any]] = {
     "light": {"scheme": "light", "width": 1280},
@@ -33,9 +33,9 @@ LOOK = """DATA => ({
       .map(id => document.getElementById(id).textContent),
     marks: [...chart.querySelectorAll(DATA)]
       .filter(mark => mark.getBBox().width + mark.getBBox().height > 0).length,
-    fits: chart.querySelector("svg").getBoundingClientRect().right <=
+    fits: chart.querySelector("svg")?.getBoundingClientRect().right <=
       chart.getBoundingClientRect().right + 1,
-    width: chart.querySelector("svg").getBoundingClientRect().width,
+    width: chart.querySelector("svg")?.getBoundingClientRect().width,
   })),
   scrolls: document.documentElement.scrollWidth > document.documentElement.clientWidth,
   unscoped: document.querySelectorAll("th:not([scope])").length,
@@ -54,12 +54,17 @@ def look(browser: Browser, path: Path, pictures: Path | None) -> dict[str, Any]:
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.on("request", lambda request: requests.append(request.url))
         tab.goto(path.as_uri())
-        tab.wait_for_function("document.body.dataset.drawn")
+        try:
+            tab.wait_for_function("document.body.dataset.drawn", polling=50)
+        except Error:
+            complaints.append("the charts are not drawn")
         return tab
 
     tab, seen = None, {}
     for reader, how in READERS.items():
         if tab is None or reader == "narrow":  # the others get it by resizing
+            if tab:
+                tab.close()
             tab = opened()
         tab.set_viewport_size({"width": how["width"], "height": 900})
         tab.emulate_media(color_scheme=how["scheme"], media=how.get("media", "screen"))
@@ -67,6 +72,7 @@ def look(browser: Browser, path: Path, pictures: Path | None) -> dict[str, Any]:
         if pictures:
             tab.screenshot(path=pictures / f"{path.stem}-{reader}.png", full_page=True)
             tab.pdf(path=pictures / f"{path.stem}.pdf", format="A4")
+    tab.close()
     outside = [url for url in requests if url != path.as_uri() and not url.startswith("data:")]
     return {"readers": seen, "complaints": complaints, "requests": outside}
 

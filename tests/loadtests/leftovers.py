@@ -6,6 +6,8 @@ import json
 
 import psutil
 
+from loadtests.report.reading import problem
+
 
 def assert_nothing_left(directory):
     """No file, and no process that names the directory for temporary files."""
@@ -19,4 +21,6 @@ def read(directory):
     (path,) = directory.glob("*.json")
     assert path.with_suffix(".html").exists()
     assert len(list(directory.iterdir())) == 2
-    return json.loads(path.read_text())
+    data = json.loads(path.read_text())
+    assert problem(data) is None
+    return data

@@ -109,7 +109,8 @@ class Timeline:
 
     def _x(self) -> alt.X:
         scale = alt.Scale(domain=[0, self._end], nice=False)
-        return alt.X("at:Q", title=self._unit, scale=scale)
+        axis = alt.Axis(tickMinStep=1) if self._end > 5 else alt.Axis()
+        return alt.X("at:Q", title=self._unit, scale=scale, axis=axis)
 
     def _bands(self) -> list[Row]:
         """The phases that were begun; every other one is shaded."""
