@@ -47,6 +47,7 @@ def results(run: Run, command: str) -> dict[str, Any]:
         "distribution": recorded["distribution"],
         "pool": run.pool,
         "cpu": run.cpu,
+        "memory": run.memory,
         "events": run.events,
         "driver": {"delay": recorded["delay"]},
         "versions": {"django_pgpool": django_pgpool.__version__, **run.versions},

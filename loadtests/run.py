@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .cpu import Meter
 from .database import Database
 from .display import REFRESH, Display, Frame
 from .engines import PGPOOL
@@ -19,13 +18,14 @@ from .front import Front
 from .greenlets.front import GreenletsFront
 from .http_front import HttpFront
 from .interrupts import Interrupts
+from .meter import Meter
 from .monitor import Monitor
 from .scenarios import Scenario
 from .site_process import environment, migrate
 from .subject import Subject
 from .watcher import Watcher
 
-LOOK_AT_CPU = 2.0
+METER = 2.0
 """Seconds between two looks."""
 
 
@@ -45,6 +45,9 @@ class Run:
     """See ``Watcher.pool``."""
     events: list[dict[str, Any]] = field(default_factory=list)
     cpu: dict[str, float | None] = field(default_factory=dict)
+    """See ``Meter.used``."""
+    memory: dict[str, int] = field(default_factory=dict)
+    """See ``Meter.memory``."""
     versions: dict[str, str] = field(default_factory=dict)
     embedded: bool = True
     interrupted: bool = False
@@ -129,8 +132,8 @@ async def _drive(
                 load.run(),
                 watcher.run(),
                 cause(scenario.plan.faults, place, lambda: load.elapsed, meter.look, tell),
-                _again(meter.look, LOOK_AT_CPU),
-                _again(lambda: display.show(Frame.of(run, load, watcher)), REFRESH),
+                _measure(meter),
+                _show(display, lambda: Frame.of(run, load, watcher)),
                 interrupts=interrupts,
             )
             await watcher.settle()
@@ -140,6 +143,7 @@ async def _drive(
             run.failure, run.log = str(error), error.log
         finally:
             run.seconds, run.cpu = load.elapsed, meter.used()
+            run.memory = meter.memory()
             run.recorded = await load.finish()
             run.pool, run.samples = watcher.pool(), watcher.series()
             run.pool["sessions"] = _since(begun, monitor.sessions())
@@ -171,8 +175,13 @@ async def _until_done(main: Any, *beside: Any, interrupts: Interrupts) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _again(act: Callable[[], None], pause: float) -> None:
-    """Every ``pause`` seconds, until this is cancelled."""
+async def _measure(meter: Meter) -> None:
     while True:
-        act()
-        await asyncio.sleep(pause)
+        await asyncio.to_thread(meter.look)  # some milliseconds, in which requests may be due
+        await asyncio.sleep(METER)
+
+
+async def _show(display: Display, frame: Callable[[], Frame]) -> None:
+    while True:
+        display.show(frame())
+        await asyncio.sleep(REFRESH)

@@ -83,10 +83,9 @@ class Watcher:
             self._load.look(), asyncio.to_thread(self._monitor.count)
         )
         states = {state: look.pool.get(state, 0) if self._pooled else None for state in STATES}
-        counted = {"openings": 0, "evictions": {}} | look.pool
         totals = {
-            "openings": counted["openings"] if self._pooled else None,
-            "evictions": sum(counted["evictions"].values()) if self._pooled else None,
+            "openings": look.pool.get("openings", 0) if self._pooled else None,
+            "evictions": sum(look.pool.get("evictions", {}).values()) if self._pooled else None,
         }
         sample = Sample(look.at, **states, server=server, needed=look.needed, **totals)
         if self.newest is not None:

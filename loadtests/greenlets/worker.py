@@ -146,7 +146,7 @@ def set_up(specification: Specification) -> None:
     import django
 
     django.setup()
-    from ..site.visit import needs
+    from ..site.needs import needs
 
     needs.limit = specification.limit
 

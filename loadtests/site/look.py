@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from typing import Any
 
-from .visit import needs
+from .needs import needs
 
 
 def look() -> dict[str, Any]:

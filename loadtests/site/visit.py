@@ -17,41 +17,9 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Sum
 
 from .models import Article
+from .needs import needs
 
 logger = logging.getLogger(__name__)
-
-
-class Needs:
-    """How many visitors want or use a connection: the ideal is to have exactly as many."""
-
-    def __init__(self) -> None:
-        self.limit = 0
-        """As many as the engine may have."""
-        self._wanted = 0
-        self._seconds = 0.0
-        self._changed = time.monotonic()
-
-    def change(self, by: int) -> None:
-        """So many more, or fewer."""
-        now = time.monotonic()
-        self._seconds += self.now * (now - self._changed)
-        self._changed = now
-        self._wanted += by
-
-    @property
-    def now(self) -> int:
-        """Connections needed at this moment."""
-        return min(self.limit, self._wanted)
-
-    @property
-    def seconds(self) -> float:
-        """Connection-seconds needed so far."""
-        self.change(0)
-        return self._seconds
-
-
-needs = Needs()
-"""Of this process."""
 
 
 def read(number: str) -> None:

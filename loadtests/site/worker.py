@@ -19,7 +19,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no annotations
 
     def run(self) -> None:
         """Called when the site has been loaded."""
-        from .visit import needs
+        from .needs import needs
 
         needs.limit = int(os.environ[LIMIT])
         listener = socket(AF_UNIX)

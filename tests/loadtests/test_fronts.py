@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -13,7 +18,10 @@ from loadtests.front import Look, summed
 from loadtests.greenlets.front import GreenletsFront
 from loadtests.report.reading import problem
 from loadtests.scenarios import SCENARIOS, Common, PoolSettings
+from loadtests.site import needs
 from loadtests.subject import Subject
+
+ROOT = Path(__file__).parents[2]
 
 
 def snapshot(**numbers):
@@ -50,6 +58,7 @@ def test_greenlets(loadtests, short_tmp, tmp_path):
     assert pool["end_server"] == pool["end_size"], "settled"
     assert data["cpu"]["load"] is None
     assert data["cpu"]["site"] > 0
+    assert 0 < data["memory"]["begin"] <= data["memory"]["peak"]
     assert {"Django", "gevent", "PostgreSQL"} <= data["versions"].keys()
     assert_nothing_left(short_tmp)
 
@@ -96,3 +105,35 @@ def test_an_engine_that_is_not_there_says_so():
         pass
     assert "died at its start" in str(failed.value)
     assert "nowhere" in failed.value.log
+
+
+def test_what_is_needed_is_counted_up_to_the_limit(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(needs, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    counted = needs.Needs()
+    counted.limit = 2
+    for _ in range(5):
+        counted.change(1)
+    now[0] = 3.0
+    assert (counted.now, counted.seconds) == (2, 6.0)
+    for _ in range(4):
+        counted.change(-1)
+    now[0] = 5.0
+    assert (counted.now, counted.seconds) == (1, 8.0)
+
+
+def test_the_worker_needs_hardly_anything_installed():
+    """What other engines' environments have: Django, gevent, hdrhistogram, a driver."""
+    program = (
+        "import sys, json, django; from django.conf import settings;"
+        "settings.configure(); django.setup();"
+        "import loadtests.greenlets.worker, loadtests.site.visit, loadtests.site.look;"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(done.stdout))
+    assert {"django", "gevent", "hdrh"} <= loaded
+    ours = {"aiohttp", "altair", "django_pgpool", "jinja2", "psutil", "rich", "structlog", "typer"}
+    assert not loaded & ours

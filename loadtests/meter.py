@@ -1,4 +1,4 @@
-"""The CPU time that a run takes: of this program, of the site, and of a server of ours."""
+"""What a run costs: CPU time of this program, the site and a server of ours; the site's memory."""
 
 from __future__ import annotations
 
@@ -22,14 +22,22 @@ class Meter:
         self._site = tuple(site)
         self._servers = tuple(servers)
         self._seen: dict[tuple[str, int], float] = {}
+        self._memory: dict[str, int] = {}
         self.look()
         self._begin = {**self._seen, ("load", 0): _own()}
 
     def look(self) -> None:
-        """To be called before something dies, and now and then."""
+        """To be called before something dies, and now and then. It reads much of /proc."""
+        memory = 0
         for pid in self._site:
             with suppress(psutil.Error):
-                self._seen["site", pid] = _used(psutil.Process(pid))
+                process = psutil.Process(pid)
+                self._seen["site", pid] = _used(process)
+                memory += process.memory_info().rss
+        if memory:
+            self._memory.setdefault("begin", memory)
+            self._memory["peak"] = max(memory, self._memory.get("peak", 0))
+            self._memory["end"] = memory
         for server in self._servers:
             with suppress(psutil.Error, OSError, ValueError):
                 postmaster = psutil.Process(_postmaster(server))
@@ -54,6 +62,10 @@ class Meter:
             "site": spent["site"],
             "server": spent["server"] if self._servers else None,
         }
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of resident memory of the site: at its ``begin``, ``peak`` and ``end``, as seen."""
+        return dict(self._memory)
 
 
 def _own() -> float:
