@@ -1,7 +1,7 @@
 """A throw-away PgBouncer in front of a PostgreSQL server, as its documentation sets it up for
 transaction pooling (https://www.pgbouncer.org/config.html).
 
-    with PgBouncer(server.url, {"default_pool_size": 20}, user=server.user) as bouncer:
+    with PgBouncer(server.url, {"default_pool_size": 20}) as bouncer:
         connection = psycopg2.connect(bouncer.url)
 
 It listens on a unix socket only. It and its files are gone at the end of the block, after an
@@ -49,7 +49,8 @@ class PgBouncer:
 
     ``settings`` go into pgbouncer.ini on top of SETTINGS; ``session`` is what each connection to
     the server is set to before a client gets it: in transaction pooling, clients cannot do that for
-    themselves. ``user`` is whom it runs as where we are root, which PgBouncer refuses to be.
+    themselves. Where we are root, which PgBouncer refuses to be, it runs as the owner of the
+    directory with the server's socket, or as NOBODY.
 
     Raises LoadTestError if the program is missing or does not start.
     """
@@ -63,12 +64,11 @@ class PgBouncer:
         settings: Mapping[str, Value] | None = None,
         *,
         session: Mapping[str, str] | None = None,
-        user: str | None = None,
     ) -> None:
         self._server = database_params(url)
         self._settings = {**SETTINGS, **(settings or {})}
         self._session = session or {}
-        self._user = (user or NOBODY) if os.geteuid() == 0 else None
+        self._user = _unprivileged(self._server.get("host", "")) if os.geteuid() == 0 else None
 
     def __enter__(self) -> Self:
         program = find_pgbouncer()
@@ -177,6 +177,14 @@ def find_pgbouncer() -> str:
             "with --without pgbouncer"
         )
     return found
+
+
+def _unprivileged(host: str) -> str:
+    """Somebody who is not root and may use the server's socket, if ``host`` is its directory."""
+    directory = Path(host)
+    if directory.is_absolute() and directory.is_dir() and directory.stat().st_uid != 0:
+        return directory.owner()
+    return NOBODY
 
 
 def _literal(value: str) -> str:

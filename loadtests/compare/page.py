@@ -21,7 +21,7 @@ def html(data: Data) -> str:
             "title": tables.title(part),
             "description": part["scenario"]["description"],
             "numbers": tables.numbers(data, part),
-            "balance": _balance(data, part),
+            "tables": [_balance(data, part), *_errors(part)],
             "figures": charts(data, part),
         }
         for part in data["parts"]
@@ -47,6 +47,13 @@ def _balance(data: Data, part: Data) -> of_a_run.Table:
         ("beside", "loses, ours : theirs", "wins"),
         words=2,
     )
+
+
+def _errors(part: Data) -> list[of_a_run.Table]:
+    """None where there were none."""
+    found = tables.errors(part)
+    title = f"{part['scenario']['name']}: errors in all rounds"
+    return [of_a_run.Table(title, tuple(found))] if found else []
 
 
 def _metrics(data: Data) -> of_a_run.Table:

@@ -117,11 +117,9 @@ class Series:
 
     def _bouncer(self, settings: Mapping[str, Any]) -> PgBouncer:
         """New for each run: as cold as the pools."""
-        # The embedded server's socket is in a directory that is only its user's.
-        user = self.place.servers[0].user if self.place.servers else None
         # Clients cannot do that in transaction pooling.
         session = {"search_path": self.place.name, "application_name": self.place.name}
-        return PgBouncer(self.place.url, settings, session=session, user=user)
+        return PgBouncer(self.place.url, settings, session=session)
 
 
 class Silent:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..bench.tables import as_markdown
-from .tables import LEGEND, Cell, Numbers, balances, engines, notes, numbers, title
+from .tables import LEGEND, Cell, Numbers, balances, engines, errors, notes, numbers, title
 
 Data = dict[str, Any]
 WIDTH = 140
@@ -28,6 +28,8 @@ def show(console: Console, data: Data) -> None:
             console.print(table.title, markup=False, highlight=False)
             console.print(_numbers(table, box.SIMPLE_HEAD, "\n"), highlight=False)
         console.print(_balance(data, part, box.SIMPLE_HEAD), highlight=False)
+        for line in _errors(part):
+            console.print(line, markup=False, highlight=False)
     console.print(LEGEND, markup=False, highlight=False)
     console.print()
     for line in _notes(data):
@@ -45,6 +47,7 @@ def markdown(data: Data) -> str:
                 for table in numbers(data, part)
             ),
             as_markdown(_balance(data, part, box.MARKDOWN)),
+            *_errors(part),
         ]
     parts += [LEGEND, "\n".join(f"- {line}" for line in _notes(data))]
     return "\n\n".join(parts) + "\n"
@@ -72,6 +75,10 @@ def _balance(data: Data, part: Data, style: box.Box) -> Table:
     for balance in balances(data, part):
         table.add_row(balance.label, balance.loses, balance.wins)
     return table
+
+
+def _errors(part: Data) -> list[str]:
+    return [f"errors in all rounds, {label}: {kinds}" for label, kinds in errors(part)]
 
 
 def _notes(data: Data) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..bench.tables import digits
+from ..report.numbers import counts
 from .figures import Verdict
 
 Data = dict[str, Any]
@@ -96,6 +98,18 @@ def balances(data: Data, part: Data) -> list[Balance]:
         for engine in part["engines"]
         if engine["name"] != data["reference"] and engine["figures"]
     ]
+
+
+def errors(part: Data) -> list[tuple[str, str]]:
+    """Who had errors, and how many of each kind in all rounds."""
+    found = []
+    for engine in part["engines"]:
+        kinds: Counter[str] = Counter()
+        for run in engine["runs"]:
+            kinds.update(run["total"]["errors"])
+        if kinds:
+            found.append((engine["label"], counts(kinds)))
+    return found
 
 
 def engines(data: Data) -> Iterator[tuple[str, str, str]]:

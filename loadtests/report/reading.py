@@ -28,6 +28,10 @@ def read(path: Path) -> dict[str, Any]:
         raise LoadTestError(f"{path}: not JSON: {error}") from error
     if not isinstance(data, dict) or "format" not in data:
         raise LoadTestError(f"{path}: not the results of a load test")
+    if "kind" in data:
+        raise LoadTestError(
+            f"{path}: the results of a {data['kind']}, which has its own page, not of one run"
+        )
     if data["format"] != FORMAT:
         raise LoadTestError(
             f"{path}: results of format {data['format']}, but this version reads format {FORMAT}; "

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from loadtests.compare.page import html
 from loadtests.compare.show import markdown, show
-from loadtests.compare.tables import balances, notes, numbers
+from loadtests.compare.tables import balances, errors, notes, numbers
 
 
 def metric(part, engine, key):
@@ -63,6 +63,17 @@ def test_who_has_no_numbers_is_named_with_the_reason(data):
         assert "pip could not install it" in text
     data["interrupted"] = True
     assert "interrupted" in notes(data)[0]
+
+
+def test_errors_are_told_by_kind_for_those_who_had_any(data):
+    everybody = (terminal(data), markdown(data), html(data))
+    assert not any("errors in all rounds" in text for text in everybody)
+    for run in data["parts"][0]["engines"][2]["runs"]:
+        run["total"]["errors"] = {"OperationalError": 3}
+    assert errors(data["parts"][0]) == [("Django, CONN_MAX_AGE=None", "OperationalError 6")]
+    for text in (terminal(data), markdown(data), html(data)):
+        assert "errors in all rounds" in text
+        assert "OperationalError 6" in text
 
 
 def test_every_reader_gets_the_numbers_the_settings_and_the_command(data):

@@ -46,7 +46,7 @@ def short_tmp(short_tmp):
 def bouncer(server, short_tmp):
     settings = {"default_pool_size": 2}
     session = {"search_path": "it's", "application_name": "behind"}
-    with PgBouncer(server.url, settings, session=session, user=server.user) as bouncer:
+    with PgBouncer(server.url, settings, session=session) as bouncer:
         yield bouncer
         process = psutil.Process(bouncer.pid)
     assert not process.is_running()
@@ -85,7 +85,7 @@ def test_says_its_version(bouncer):
 
 def test_a_setting_it_does_not_know_is_told_and_nothing_is_left(server, short_tmp):
     with pytest.raises(LoadTestError, match=r"PgBouncer did not start: .*nonsense"):
-        PgBouncer(server.url, {"nonsense": 1}, user=server.user).__enter__()
+        PgBouncer(server.url, {"nonsense": 1}).__enter__()
     assert list(short_tmp.iterdir()) == []
 
 

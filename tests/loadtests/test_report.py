@@ -153,6 +153,10 @@ BROKEN = {
     "no JSON": ("{", "not JSON"),
     "binary": (b"\xff\xfe\x00", "not JSON"),
     "something else": ("[1, 2]", "not the results of a load test"),
+    "a comparison": (
+        '{"format": 1, "kind": "comparison"}',
+        "the results of a comparison, which has its own page, not of one run",
+    ),
     "newer": (json.dumps({"format": 99}), "format 99"),
     "cut": (without("total"), "'total' is a required property"),
     "a part is cut": (without("phases", "low", "wait"), "$.phases.low: 'wait' is a required"),

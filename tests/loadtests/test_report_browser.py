@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from example_comparison import comparison
 from example_runs import results
 
+from loadtests.compare.page import html as compared
 from loadtests.report import pair
 from loadtests.report.page import html
 
@@ -20,6 +22,7 @@ PAGES = {
     "outage": lambda: html(results(outage=True)),
     "stock": lambda: html(results(ours=False)),
     "pair": lambda: pair.html(results(outage=True), results(ours=False, seed=2), ["one", "two"]),
+    "comparison": lambda: compared(comparison(names=("steady", "spike"))),
 }
 FIRST, *OTHERS = PAGES
 
