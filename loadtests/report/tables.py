@@ -83,6 +83,8 @@ def pool(data: dict[str, Any]) -> Table:
         ("server's count at the end", number(numbers["end_server"])),
         *_held(data),
     ]
+    if numbers.get("sessions") is not None:
+        rows.append(("sessions begun at the server", number(numbers["sessions"])))
     if numbers.get("peak_size") is not None:
         rows += [
             ("largest size seen", f"{numbers['peak_size']} of {most}"),
