@@ -137,3 +137,17 @@ def test_the_worker_needs_hardly_anything_installed():
     assert {"django", "gevent", "hdrh"} <= loaded
     ours = {"aiohttp", "altair", "django_pgpool", "jinja2", "psutil", "rich", "structlog", "typer"}
     assert not loaded & ours
+
+
+@pytest.mark.long
+def test_greenlets_end_with_a_killed_parent(loadtests, short_tmp, tmp_path):
+    process = loadtests("steady", "--front", "greenlets", "--reports", str(tmp_path))
+    for line in process.stdout:
+        if "size" in line:
+            break
+    children = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate()
+    psutil.wait_procs(children, timeout=20)
+    assert not any(child.is_running() for child in children)
+    assert_nothing_left(short_tmp)
