@@ -69,8 +69,7 @@ class MeasuredPool(Pool[C]):
         started = self._clock()
         if (self._since is None or self._reporter.wakes_at == NEVER) and not self._closed:
             self._begin_interval(started)
-        waiting = len(self._queue)
-        self._needed.record(self._look(waiting) + waiting + 1)
+        self._needed.record(self._in_use + len(self._queue) + 1)
         try:
             slot = super().acquire(maxwait)
             self._acquired(slot, started)
@@ -84,7 +83,8 @@ class MeasuredPool(Pool[C]):
 
     def _acquired(self, slot: Slot, started: float) -> None:
         self._wait.record(self._clock() - started)
-        self._look(len(self._queue))
+        if (in_use := self._in_use) > self._most["in_use"]:
+            self._most["in_use"] = in_use
         late = slot.acquired_at - slot.last_used - self._cleanup / 2
         if late > 0:
             self._late_reuses += 1
@@ -108,7 +108,8 @@ class MeasuredPool(Pool[C]):
 
     def _released(self, acquired_at: float) -> None:
         self._use.record(self._clock() - acquired_at)
-        self._look(len(self._queue))
+        if (idle := len(self._idle)) > self._most["idle"]:
+            self._most["idle"] = idle
 
     def _wait_in_line(self, started: float, now: float, maxwait: float) -> Slot:
         waiting = len(self._queue) + 1
@@ -140,17 +141,14 @@ class MeasuredPool(Pool[C]):
         if self._retired and not self._slots:
             self._reporter.wake()  # for the last line
 
-    def _look(self, waiting: int) -> int:
-        """Remember the most of each state; returns how many are in use. Without the lock, as most
-        who call it: another thread may make it one off."""
-        size, idle = len(self._slots), len(self._idle)
-        in_use = size - idle - self._opening - self._closing
+    def _look(self, waiting: int) -> None:
+        """Remember the most of each state. As every look without the lock it may be one off, where
+        another thread gets in."""
         most = self._most
-        now = (size, in_use, idle, self._opening, self._closing, waiting)
-        for state, number in zip(STATES, now, strict=True):
+        now = (len(self._slots), self._in_use, len(self._idle), self._opening, self._closing)
+        for state, number in zip(STATES, (*now, waiting), strict=True):
             if number > most[state]:
                 most[state] = number
-        return in_use
 
     # ---- when it is told
 

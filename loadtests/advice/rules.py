@@ -177,6 +177,8 @@ def cleanup(profile: Profile) -> Recommendation:
         reason = f"{held}, because nothing is ever closed for being idle."
         return Recommendation("cleanup", _against(_seconds(CLEANUP), "None"), reason)
     rate = closed / profile.acquires
+    if not closed:
+        return _keep("cleanup", _seconds(now), f"No connection was closed for being idle; {held}.")
     cost = (
         f"{number(closed)} {_plural(closed, 'connection')} closed as idle, so that up to "
         f"{per_cent(rate)} of {number(profile.acquires)} requests had to open one again"

@@ -73,6 +73,8 @@ def sweep(
     """Run a scenario with each of several settings, and recommend some."""
     kind = _kind(scenario)
     own = _own(kind, context.args)
+    if front is Fronts.GREENLETS and run_workers > 1:
+        raise LoadTestError("the greenlets are in one process: --run-workers is for --front http")
     tried = grid({"maxsize": maxsize, "maxwait": maxwait, "expires": expires, "cleanup": cleanup})
 
     def build(settings: dict[str, float]) -> Scenario:

@@ -109,5 +109,5 @@ def brief(run: dict[str, Any]) -> str:
     """One run in one line."""
     return (
         f"  {run['throughput']:.1f} requests/s, p99 {milliseconds(run['latency']['p99'])}, waiting "
-        f"{milliseconds(run['wait']['p99'])} of that, errors: {counts(run['errors'])}"
+        f"for a connection p99 {milliseconds(run['wait']['p99'])}, errors: {counts(run['errors'])}"
     )
