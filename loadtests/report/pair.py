@@ -139,7 +139,7 @@ def _whole(a: Data, b: Data) -> Table:
         if first is not None or second is not None:
             rows.append((name, number(first), number(second), ratio(first, second)))
     head = ("count", *SIDES, "B / A")
-    return Table("Connections and CPU time", tuple(rows), head)
+    return Table("Connections, CPU time and memory", tuple(rows), head)
 
 
 def _counted(name: str) -> Callable[[Data], Value]:
@@ -148,6 +148,10 @@ def _counted(name: str) -> Callable[[Data], Value]:
 
 def _cpu(name: str) -> Callable[[Data], Value]:
     return lambda data: data["cpu"][name]  # type: ignore[no-any-return]
+
+
+def _memory(data: Data) -> Value:
+    return data["memory"]["peak"] / 2**20 if data.get("memory") else None
 
 
 WHOLE: tuple[tuple[str, Callable[[Data], Value]], ...] = (
@@ -161,4 +165,5 @@ WHOLE: tuple[tuple[str, Callable[[Data], Value]], ...] = (
     ("CPU seconds: load generator", _cpu("load")),
     ("CPU seconds: site", _cpu("site")),
     ("CPU seconds: PostgreSQL", _cpu("server")),
+    ("memory of the site at most, MiB", _memory),
 )

@@ -55,7 +55,7 @@ def print_summary(console: Console, data: dict[str, Any]) -> None:
         console.print(note, style="bold red", markup=False, highlight=False)
     for value, name in tiles(data):
         console.print(f"{value:>10}  {name}", markup=False, highlight=False)
-    shown = [tables.phases(data), tables.connections(data), tables.pool(data)]
+    shown = [tables.phases(data), tables.connections(data), tables.pool(data), tables.cpu(data)]
     if data["events"]:
         shown.insert(0, tables.events(data))
     if data.get("recommendation"):

@@ -134,10 +134,10 @@ def _counters(numbers: dict[str, Any]) -> list[Row]:
 
 
 def cpu(data: dict[str, Any]) -> Table:
-    """CPU time, also as a share of one CPU for the whole run."""
+    """CPU time, also as a share of one CPU for the whole run, and the site's memory."""
     names = {"load": "load generator", "site": "site", "server": "PostgreSQL"}
     unknown = {"load": "counted with the site: one process", "server": "not known: not our server"}
-    rows = (
+    rows = [
         (
             names.get(key, key),
             unknown.get(key, NONE)
@@ -145,8 +145,11 @@ def cpu(data: dict[str, Any]) -> Table:
             else f"{seconds:.1f} s, {share(seconds, data['seconds'])} of one CPU",
         )
         for key, seconds in data["cpu"].items()
-    )
-    return Table("CPU time", tuple(rows))
+    ]
+    if data.get("memory"):
+        begin, peak, end = (f"{data['memory'][at] / 2**20:.0f}" for at in ("begin", "peak", "end"))
+        rows.append(("memory of the site", f"{begin} MiB at first, {peak} at most, {end} at last"))
+    return Table("CPU time and memory", tuple(rows))
 
 
 def load(data: dict[str, Any]) -> Table:

@@ -85,6 +85,7 @@ def results(
         "distribution": [list(point) for point in total.latencies.distribution()],
         "pool": _pool(requests, samples, ours),
         "cpu": {"load": 12.25, "site": 31.5, "server": 8.75 if ours else None},
+        "memory": {"begin": 90 * 2**20, "peak": 98 * 2**20, "end": 96 * 2**20} if ours else {},
         "events": [
             {"at": OUTAGE[0], "name": "server stopped"},
             {"at": OUTAGE[1], "name": "server started"},

@@ -36,7 +36,7 @@ def test_the_terminal_says_what_the_page_says():
     console = Console(width=200, record=True, file=io.StringIO())
     print_summary(console, data)
     said, page = console.export_text(), unescape(html(data))
-    shown = [tables.phases(data), tables.connections(data), tables.pool(data)]
+    shown = [tables.phases(data), tables.connections(data), tables.pool(data), tables.cpu(data)]
     for table in [*shown, tables.recommendation(data)]:
         for text in (said, page):
             assert table.title in text
@@ -116,6 +116,7 @@ def test_two_runs_side_by_side():
     assert [row[0] for row in rates.rows] == ["low", "high", "all"]
     p50 = a["total"]["latency"]["p50"], b["total"]["latency"]["p50"]
     assert latency.rows[-1][3] == f"{p50[1] / p50[0]:.2f}"
+    assert ("memory of the site at most, MiB", "98", "98", "1.00") in whole.rows
     assert ("connections at most, the server's count", "4", "2", "0.50") in whole.rows
     assert pair.differences(a, a).rows[0][0] == "nothing"
     assert pair.ratio(0.0, 1.0) == "-"
