@@ -37,6 +37,11 @@ def notes(data: Data) -> list[str]:
         found.append(f"The sweep failed {of}: {data['failure']}")
     if data["interrupted"]:
         found.append(f"The sweep was interrupted {of}.")
+    scale = data["scenario"]["parameters"].get("scale", 1)
+    if scale != 1:
+        found.append(
+            f"expires and cleanup are {scale:g} times what was asked for, as are the runs."
+        )
     return found
 
 

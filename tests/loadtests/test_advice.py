@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import gevent
 import pytest
@@ -16,9 +17,10 @@ from fakes import FakeDriver
 from django_pgpool.observers.structlog import log_event
 from django_pgpool.pool.measured import MeasuredPool
 from django_pgpool.pool.runtime import GeventRuntime
-from loadtests.advice import Profile, erlang, recommend, recommendations
+from loadtests.advice import Profile, erlang, recommend, recommendations, rules
 from loadtests.advice.from_lines import read
 from loadtests.advice.parsing import NEEDED, Unreadable, parse
+from loadtests.sweep import knee
 
 CALM = Profile(
     maxsize=20,
@@ -54,6 +56,26 @@ FULL = replace(
 def advice(profile, *arguments):
     """By option."""
     return {line.option: line for line in recommendations(profile, *arguments)}
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "loadtests.md"
+
+
+def test_the_page_names_the_numbers_that_count():
+    text = " ".join(PAGE.read_text().split())
+    for part in (
+        f"down to {rules.SPARE:g} times what was in use",
+        f"at most {rules.MAY_WAIT:.0%} of callers wait".replace("%", " %"),
+        f"at least {rules.SHORTEST:g} s",
+        f"more than {100 * rules.SEEN:g} % of the requests had to open",
+        f"then at most {100 * rules.UNSEEN:g} % had to and a tenth",
+        f"and {rules.RESERVED} that PostgreSQL keeps",
+        f"at least {100 * (1 - knee.THROUGHPUT):g} % of the best throughput",
+        f"more than {100 * knee.ERRORS:g} % of the requests failing",
+        f"at most {100 * knee.LATENCY:g} % above the lowest",
+    ):
+        assert part in text
+    assert (rules.PATIENCE, rules.STEP, rules.WORTH, knee.WAITING) == (4, 2, 0.1, 0.1)
 
 
 # ---- maxsize
