@@ -82,8 +82,10 @@ class PgBouncer:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._directory.remove()
+        # It has nothing to save, and what milder signals mean to it depends on its version.
+        self._process.kill()
         self._process.wait()
+        self._directory.remove()
 
     @property
     def pid(self) -> int:

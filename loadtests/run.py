@@ -136,7 +136,7 @@ async def _drive(
                 _show(display, lambda: Frame.of(run, load, watcher)),
                 interrupts=interrupts,
             )
-            await watcher.settle()
+            await watcher.settle(direct=run.subject.direct)
         except asyncio.CancelledError:
             run.interrupted = True
         except SiteFailed as error:

@@ -18,6 +18,8 @@ class Subject:
     engine: Engine = PGPOOL
     python: Path | None = None
     """That of another environment, in which it runs; only with the greenlets."""
+    direct: bool = True
+    """Its connections are those that the server counts: no pooler is in between."""
 
     @property
     def pooled(self) -> bool:

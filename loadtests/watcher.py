@@ -66,12 +66,14 @@ class Watcher:
             await self.sample()
             await asyncio.sleep(self._interval)
 
-    async def settle(self) -> None:
-        """Look a last time; a moment longer if the server has not yet noticed the last close."""
+    async def settle(self, *, direct: bool = True) -> None:
+        """Look a last time; a moment longer if the server has not yet noticed the last close.
+        Not ``direct``: the server counts other connections than the pool's."""
         deadline = self._load.elapsed + LAST_LOOK
         while True:
             sample = await self.sample()
-            if sample.size in (sample.server, None) or self._load.elapsed > deadline:
+            settled = not direct or sample.size in (sample.server, None)
+            if settled or self._load.elapsed > deadline:
                 break
             await asyncio.sleep(SHORTEST)
         if self.samples[-1] is not sample:

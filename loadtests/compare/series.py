@@ -104,7 +104,7 @@ class Series:
                 bouncer = stack.enter_context(self._bouncer(one.bouncer))
                 self.versions["PgBouncer"] = bouncer.version
                 place = behind(place, bouncer)
-            subject = Subject(one.engine, python)
+            subject = Subject(one.engine, python, direct=bouncer is None)
             run = execute(scenario, nullcontext(place), Silent(), self.interrupts, subject)
             cpu = None if bouncer is None else _cpu(bouncer.pid)
         if run.interrupted:
