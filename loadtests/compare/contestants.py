@@ -64,6 +64,10 @@ _OURS = "README.md"
 _SHARED = {"CONN_MAX_AGE": 0, "DISABLE_SERVER_SIDE_CURSORS": True}
 """What Django's documentation asks for behind a pooler in transaction mode."""
 
+_PER_GREENLET = (
+    "each request is a greenlet, which has its own connection until the greenlet is collected"
+)
+
 
 def contestants(pool: PoolSettings) -> tuple[Contestant, ...]:
     """All there are, django_pgpool first."""
@@ -85,7 +89,11 @@ def contestants(pool: PoolSettings) -> tuple[Contestant, ...]:
     return (
         Contestant("django_pgpool", pgpool, _OURS),
         Contestant("django", UNPOOLED, f"{_DJANGO}#persistent-database-connections"),
-        Contestant("persistent", PERSISTENT, f"{_DJANGO}#persistent-database-connections"),
+        Contestant(
+            "persistent",
+            replace(PERSISTENT, about=f"{PERSISTENT.about}; {_PER_GREENLET}"),
+            f"{_DJANGO}#persistent-database-connections",
+        ),
         Contestant(
             "geventpool",
             replace(GEVENTPOOL2, options=reuse, about=f"{reuse_about}; psycopg2 + psycogreen"),

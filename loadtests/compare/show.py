@@ -13,7 +13,7 @@ from ..bench.tables import as_markdown
 from .tables import LEGEND, Cell, Numbers, balances, engines, errors, notes, numbers, title
 
 Data = dict[str, Any]
-WIDTH = 140
+WIDTH = 150
 """Of the table where there is no terminal to fit into."""
 
 
@@ -55,9 +55,9 @@ def markdown(data: Data) -> str:
 
 def _numbers(numbers: Numbers, style: box.Box, below: str) -> Table:
     table = Table(box=style, pad_edge=style is box.MARKDOWN)
-    table.add_column("engine", no_wrap=True)
+    table.add_column("engine", overflow="fold")
     for name in numbers.head:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     for row in numbers.rows:
         if not row.missing:
             table.add_row(row.label, *(_text(cell, below) for cell in row.cells))

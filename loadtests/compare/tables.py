@@ -149,7 +149,7 @@ def _cell(figure: Data | None) -> Cell:
         return Cell("-")
     spread = ""
     if figure["least"] != figure["most"]:
-        spread = f"{_number(figure['least'])}-{_number(figure['most'])}"
+        spread = f"{_number(figure['least'])} - {_number(figure['most'])}"
     verdict = figure["verdict"]
     differs = verdict in (Verdict.BETTER, Verdict.WORSE)
     ratio = _ratio(figure["ratio"]) if differs and figure["ratio"] is not None else ""

@@ -30,7 +30,7 @@ def data():
 
 def terminal(data):
     out = io.StringIO()
-    show(Console(file=out, width=140), data)
+    show(Console(file=out, width=150), data)
     return out.getvalue()
 
 
@@ -44,7 +44,7 @@ def test_what_is_better_and_what_is_worse_is_marked_with_its_ratio(data):
     assert not faster["p99"].marked.endswith("x")
     opened = dict(zip(cost.head, cost.rows[1].cells, strict=True))["opened"]
     assert opened.marked == "20.5 ▼1.95x"
-    assert opened.spread == "20-21"
+    assert opened.spread == "20 - 21"
     assert all(cell.mark == "" for cell in speed.rows[0].cells)
 
 
