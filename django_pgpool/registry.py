@@ -152,8 +152,10 @@ def _pool_class(options: PoolOptions) -> Callable[..., Pool[Any]]:
 def _open(entry: Entry) -> Any:
     """Open a connection with the parameters of this moment: a new password counts at once. A
     dictionary that leads to another database by now does not."""
-    current = _settings_key(entry.source) == _settings_key(entry.settings)
-    settings = _copy(entry.source if current else entry.settings)
+    settings = entry.source
+    if settings != entry.settings and _settings_key(settings) != _settings_key(entry.settings):
+        settings = entry.settings
+    settings = _copy(settings)
     settings["OPTIONS"]["connect_timeout"] = entry.options.connect_timeout
     wrapper = entry.wrapper_class(settings, entry.pool.name)
     connection = wrapper.open_connection()

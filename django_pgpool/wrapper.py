@@ -48,6 +48,8 @@ def _refuse_async() -> None:
     with ``_get_running_loop() is not None`` first."""
 
 
+_restoring: dict[tuple[str | None, str | None], str] = {}
+"""SQL, by time zone and role."""
 _connect, _close = BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close
 
 
@@ -133,9 +135,10 @@ class PooledMixin(Base):
             params.get("connection_factory", TrackedConnection), TrackedConnection
         )
         params["cursor_factory"] = tracking(params["cursor_factory"], TrackingCursor)
-        for group in TCP_DEFAULTS:
-            if not params.keys() & group.keys():
-                params.update(group)
+        if not str(params.get("host", "")).startswith("/"):
+            for group in TCP_DEFAULTS:
+                if not params.keys() & group.keys():
+                    params.update(group)
         return first_to_open(params, self._open, self.settings_dict["OPTIONS"]["connect_timeout"])
 
     def _open(self, params: dict[str, Any]) -> TrackedConnection:
@@ -160,14 +163,18 @@ class PooledMixin(Base):
 
     def _restore_sql(self, connection: TrackedConnection) -> str:
         """What takes the session back to this state, whatever was done to it, in one round trip."""
-        statements = [RESET]
-        with connection.cursor() as cursor:
-            if self.timezone_name:
-                sql = cursor.mogrify(self.ops.set_time_zone_sql(), [self.timezone_name])
-                statements.append(sql.decode())
-        if role := self.settings_dict["OPTIONS"].get("assume_role"):
-            statements.append(self.ops.compose_sql("SET ROLE %s", [role]))
-        return "; ".join(statements)
+        role = self.settings_dict["OPTIONS"].get("assume_role")
+        what = (self.timezone_name, role)
+        if what not in _restoring:
+            statements = [RESET]
+            with connection.cursor() as cursor:
+                if self.timezone_name:
+                    sql = cursor.mogrify(self.ops.set_time_zone_sql(), [self.timezone_name])
+                    statements.append(sql.decode())
+            if role:
+                statements.append(self.ops.compose_sql("SET ROLE %s", [role]))
+            _restoring[what] = "; ".join(statements)
+        return _restoring[what]
 
     def connect(self) -> None:
         if _get_running_loop() is not None:

@@ -52,7 +52,12 @@ def first_to_open(params: Params, connect: Callable[[Params], C], seconds: float
 
     Raises OperationalError, which tells of every attempt where there were several.
     """
-    if get_wait_callback() is None or _option(params, "service"):
+    one = str(params.get("host", ""))
+    if (
+        (one.startswith("/") and "," not in one and not _option(params, "hostaddr"))  # a socket
+        or get_wait_callback() is None
+        or _option(params, "service")
+    ):
         # libpq searches; what is in a service file only it knows.
         with bounded("opening a connection", seconds):
             return connect(with_addresses(params))

@@ -12,14 +12,14 @@ from typing import Any
 
 import structlog
 
-from ..pool.events import Event
+from ..pool.events import Event, Level
 
 LOGGER = "django_pgpool"
 
+_standard = logging.getLogger(LOGGER)
 _plain = structlog.wrap_logger(
-    logging.getLogger(LOGGER),
+    _standard,
     processors=[
-        structlog.stdlib.filter_by_level,
         structlog.contextvars.merge_contextvars,
         structlog.processors.KeyValueRenderer(key_order=["event", "alias"]),
     ],
@@ -29,9 +29,17 @@ _plain = structlog.wrap_logger(
 )
 
 
+_NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in Level}
+
+
 def log_event(event: Event) -> None:
     """Log one event of a pool."""
-    logger: Any = structlog.get_logger(LOGGER) if structlog.is_configured() else _plain
+    if structlog.is_configured():
+        logger: Any = structlog.get_logger(LOGGER)
+    elif _standard.isEnabledFor(_NUMBERS[event.level]):
+        logger = _plain
+    else:
+        return
     keys: dict[str, Any] = {
         "alias": event.pool,
         "size": event.size,
