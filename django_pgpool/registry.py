@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -37,7 +37,8 @@ class Entry:
     """The dictionary itself: what is in it now may be newer."""
     options: PoolOptions
     wrapper_class: type[PooledMixin]
-    """Of a wrapper made for each opening: Django's own code opens and configures through it."""
+    openers: list[PooledMixin] = field(default_factory=list)
+    """Wrappers through which Django's own code opens and configures, one connection at a time."""
     isolation_level: Any = None
     """What Django notes on a wrapper that has connected; known once a connection was opened."""
 
@@ -157,9 +158,14 @@ def _open(entry: Entry) -> Any:
         settings = entry.settings
     settings = _copy(settings)
     settings["OPTIONS"]["connect_timeout"] = entry.options.connect_timeout
-    wrapper = entry.wrapper_class(settings, entry.pool.name)
+    try:
+        wrapper = entry.openers.pop()
+    except IndexError:
+        wrapper = entry.wrapper_class(settings, entry.pool.name)
+    wrapper.settings_dict = settings
     connection = wrapper.open_connection()
     entry.isolation_level = wrapper.isolation_level
+    entry.openers.append(wrapper)
     return connection
 
 

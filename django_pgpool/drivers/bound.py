@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 
 import psycopg2
@@ -48,21 +46,26 @@ class Bound(Timeout):
         self._ticker.close()
 
 
-@contextmanager
-def bounded(what: str, seconds: float) -> Iterator[None]:
+class bounded:  # noqa: N801  used as a function
     """psycogreen waits for ever, so the bound is ours; ending a wait closes the connection. Where
     psycopg2 is not green libpq's own ``connect_timeout`` must do."""
-    if get_wait_callback() is None:
-        yield
-        return
-    bound = Bound(seconds)
-    try:
-        yield
-    except Bound as expired:
-        if expired is not bound:
-            raise
-        raise psycopg2.OperationalError(
-            f"{TIMEOUT}{what} took longer than connect_timeout={seconds:g} s"
-        ) from None
-    finally:
-        bound.close()
+
+    __slots__ = ("_bound", "_seconds", "_what")
+
+    def __init__(self, what: str, seconds: float) -> None:
+        self._what = what
+        self._seconds = seconds
+        self._bound: Bound | None = None
+
+    def __enter__(self) -> None:
+        if get_wait_callback() is not None:
+            self._bound = Bound(self._seconds)
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if self._bound is None:
+            return
+        self._bound.close()
+        if error is self._bound:
+            raise psycopg2.OperationalError(
+                f"{TIMEOUT}{self._what} took longer than connect_timeout={self._seconds:g} s"
+            ) from None
