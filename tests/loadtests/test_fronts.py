@@ -13,7 +13,8 @@ import psutil
 import pytest
 from leftovers import assert_nothing_left, read
 
-from loadtests.errors import SiteFailed
+from loadtests import site_process
+from loadtests.errors import LoadTestError, SiteFailed
 from loadtests.front import Look, summed
 from loadtests.greenlets.front import GreenletsFront
 from loadtests.report.reading import problem
@@ -151,3 +152,9 @@ def test_greenlets_end_with_a_killed_parent(loadtests, short_tmp, tmp_path):
     psutil.wait_procs(children, timeout=20)
     assert not any(child.is_running() for child in children)
     assert_nothing_left(short_tmp)
+
+
+def test_gunicorn_is_missing(monkeypatch):
+    monkeypatch.setattr(site_process, "find_spec", lambda name: None)
+    with pytest.raises(LoadTestError, match="gunicorn is missing: pip install"):
+        site_process.SiteProcess({}).__enter__()
