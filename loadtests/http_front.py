@@ -60,7 +60,7 @@ class HttpLoad(Load):
     """The load, and what the workers say on sockets of their own."""
 
     def __init__(
-        self, scenario: Scenario, session: Any, site: SiteProcess, workers: list[_Worker]
+        self, scenario: Scenario, session: Any, site: SiteProcess, workers: list[Worker]
     ) -> None:
         self.recorder = Recorder(scenario.seconds)
         super().__init__(scenario, session, self.recorder)
@@ -87,17 +87,23 @@ class HttpLoad(Load):
         return self.recorder.as_dict(seconds, begun(self._scenario.plan.phases, seconds))
 
 
-class _Worker:
+class Worker:
     """The connection to one of gunicorn's workers."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+        self._due = 0
+        """Answers that are still to come: some for those who have been cancelled."""
 
     async def ask(self) -> dict[str, Any] | None:
         """What it says of itself, see ``site.look``; None where it is dead."""
+        line = b""
         try:
             self._writer.write(b"\n")
-            line = await self._reader.readline()
+            self._due += 1
+            while self._due:
+                line = await self._reader.readline()
+                self._due -= 1
         except ConnectionError:
             return None
         answer: dict[str, Any] | None = json.loads(line) if line else None
@@ -105,12 +111,12 @@ class _Worker:
 
 
 @asynccontextmanager
-async def _talking_to(path: str) -> AsyncIterator[_Worker]:
+async def _talking_to(path: str) -> AsyncIterator[Worker]:
     try:
         reader, writer = await asyncio.open_unix_connection(path)
     except OSError as error:
         raise SiteFailed("a worker of gunicorn has died", "") from error
     try:
-        yield _Worker(reader, writer)
+        yield Worker(reader, writer)
     finally:
         writer.close()

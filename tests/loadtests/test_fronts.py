@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from loadtests import site_process
 from loadtests.errors import LoadTestError, SiteFailed
 from loadtests.front import Look, summed
 from loadtests.greenlets.front import GreenletsFront
+from loadtests.http_front import Worker
 from loadtests.report.reading import problem
 from loadtests.scenarios import SCENARIOS, Common, PoolSettings
 from loadtests.site import needs
@@ -158,3 +160,34 @@ def test_gunicorn_is_missing(monkeypatch):
     monkeypatch.setattr(site_process, "find_spec", lambda name: None)
     with pytest.raises(LoadTestError, match="gunicorn is missing: pip install"):
         site_process.SiteProcess({}).__enter__()
+
+
+def test_an_answer_for_one_who_was_cancelled_is_not_taken_for_a_later_one(short_tmp):
+    path = str(short_tmp / "look")
+
+    async def main():
+        questions = asyncio.Queue()
+
+        async def answer(reader, writer):
+            number = 0
+            while await reader.readline():
+                number += 1
+                questions.put_nowait(number)
+                await go.wait()
+                writer.write(f'{{"number": {number}}}\n'.encode())
+            writer.close()
+
+        go = asyncio.Event()
+        async with await asyncio.start_unix_server(answer, path):
+            reader, writer = await asyncio.open_unix_connection(path)
+            worker = Worker(reader, writer)
+            first = asyncio.ensure_future(worker.ask())
+            await questions.get()
+            first.cancel()
+            second = asyncio.ensure_future(worker.ask())
+            go.set()
+            answered = await second
+            writer.close()
+            return answered
+
+    assert asyncio.run(main()) == {"number": 2}
