@@ -15,14 +15,14 @@ from .compare.cli import compare
 from .display import Display, LiveDisplay, PlainDisplay
 from .errors import LoadTestError, SiteFailed
 from .interrupts import Interrupts
-from .options import Output, command
+from .options import EPILOG, PASSES_ON, Output, command
 from .permission import permitted_url
 from .report import Report, print_summary
 from .report.cli import report as remake
 from .results import results
 from .run import execute
 from .scenarios import SCENARIOS, Scenario
-from .sweep.cli import EPILOG, PASSES_ON, sweep
+from .sweep.cli import sweep
 
 DEFAULT = "day"
 app = typer.Typer(
@@ -43,7 +43,7 @@ def list_scenarios() -> None:
 
 app.command("report")(remake)
 app.command("advise")(advise)
-app.command("compare")(compare)
+app.command("compare", context_settings=PASSES_ON, epilog=EPILOG)(compare)
 app.command("sweep", context_settings=PASSES_ON, epilog=EPILOG)(sweep)
 
 

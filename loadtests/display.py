@@ -85,6 +85,22 @@ class Display(Protocol):
         """The run, every REFRESH seconds."""
 
 
+class Silent:
+    """Shows nothing: a series of runs says by itself how far it is."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def show(self, frame: Frame) -> None:
+        """Nothing."""
+
+
 class PlainDisplay:
     """One line per second, for logs and pipes."""
 

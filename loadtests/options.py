@@ -85,6 +85,10 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 SHARED = _parameters(common)
 """The options that say what is run and measured, with their annotations."""
 
+PASSES_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""Of a command that takes the options of a scenario beside its own."""
+EPILOG = "Further options are those of the scenario: see python -m loadtests steady --help."
+
 Act = Callable[[Scenario, str, Output], None]
 """Takes the scenario, the command that repeats it, and where the report goes."""
 
@@ -113,6 +117,27 @@ def command(kind: Kind, act: Act) -> Callable[..., None]:
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__doc__ = inspect.getdoc(kind.make)
     return run
+
+
+def own_options(kind: Kind, arguments: list[str]) -> dict[str, Any]:
+    """The parameters of ``kind`` from the words of a command line that passes them on.
+
+    Raises typer.TyperException, which names the option.
+    """
+
+    def take(**values: Any) -> dict[str, Any]:
+        return values
+
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in kind.parameters()
+    ]
+    take.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    take.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    parser = typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    parser.command()(take)
+    return dict(parser(arguments, kind.name, standalone_mode=False))
 
 
 def _repeat(name: str, values: dict[str, Any]) -> str:

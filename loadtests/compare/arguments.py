@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import typer
+
 from ..errors import LoadTestError
+from ..options import own_options
 from ..scenarios import SCENARIOS, Common, Kind, Scenario
 
 LOCAL = ("reports", "markdown_file", "yes")
 """Options that mean nothing elsewhere."""
-NAMES = {"settings": "set"}
-"""Options that are called otherwise than their parameters."""
 
 
-def scenarios(names: str, common: Common, settings: Sequence[str]) -> list[Scenario]:
-    """Those of ``names``, with commas between them. ``settings`` ("rate=300") go to those that have
-    such a parameter. Raises LoadTestError."""
+def scenarios(names: str, common: Common, arguments: Sequence[str]) -> list[Scenario]:
+    """Those of ``names``, with commas between them. ``arguments`` ("--rate", "300") go to those
+    that have such an option.
+
+    Raises LoadTestError, or typer.TyperException which names the option.
+    """
     kinds = [_kind(name.strip()) for name in names.split(",")]
-    own = [_own(kind, settings) for kind in kinds]
-    for text in settings:
-        name = text.partition("=")[0]
-        if not any(name in values for values in own):
-            there = sorted({name for kind in kinds for name in _defaults(kind)})
-            raise LoadTestError(
-                f"--set {text}: {names} has no parameter {name!r}, only {', '.join(there)}"
-            )
-    made = [kind.build(common, **values) for kind, values in zip(kinds, own, strict=True)]
+    own: list[list[str]] = [[] for _ in kinds]
+    for option, words in _options(arguments):
+        takers = [taken for kind, taken in zip(kinds, own, strict=True) if option in _there(kind)]
+        if not takers:
+            there = ", ".join(sorted(set().union(*map(_there, kinds))))
+            raise LoadTestError(f"{option}: neither compare nor {names} has it, only {there}")
+        for taken in takers:
+            taken.extend(words)
+    made = [
+        kind.build(common, **own_options(kind, taken))
+        for kind, taken in zip(kinds, own, strict=True)
+    ]
     for scenario in made:
         if scenario.plan.servers != "any":
             raise LoadTestError(
@@ -42,34 +49,25 @@ def _kind(name: str) -> Kind:
     return SCENARIOS[name]
 
 
-def _defaults(kind: Kind) -> dict[str, Any]:
-    return {parameter.name: parameter.default for parameter in kind.parameters()}
+def _there(kind: Kind) -> set[str]:
+    return {f"--{parameter.name}" for parameter in kind.parameters()}
 
 
-def _own(kind: Kind, settings: Sequence[str]) -> dict[str, Any]:
-    """What ``settings`` mean to ``kind``."""
-    defaults, found = _defaults(kind), {}
-    for text in settings:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise LoadTestError(f"--set {text}: must be of the form name=value")
-        if name not in defaults:
-            continue
-        make = type(defaults[name])
-        try:
-            found[name] = make(value)
-        except ValueError:
-            raise LoadTestError(f"--set {text}: {value!r} is not a number") from None
-    return found
+def _options(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each option with the words that it is made of."""
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        option, equals, _ = word.partition("=")
+        if not option.startswith("--"):
+            raise typer.BadParameter(f"what is {word!r}?")
+        yield option, [word] if equals or not rest else [word, rest.pop(0)]
 
 
-def repeat(program: str, values: Mapping[str, Any]) -> str:
+def repeat(program: str, values: Mapping[str, Any], passed_on: Sequence[str]) -> str:
     """The command that repeats a run; without paths and confirmations, which are local."""
     words = [program]
     for name, value in values.items():
-        if name in LOCAL or value is None:
-            continue
-        option = f"--{NAMES.get(name, name)}"
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            words += [option, f"{one:g}" if isinstance(one, float) else str(one)]
-    return " ".join(words)
+        if name not in LOCAL and value is not None:
+            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return " ".join([*words, *passed_on])

@@ -37,15 +37,6 @@ def compare(
     scenario: Annotated[
         str, typer.Option(metavar="NAMES", help="Which, with commas; the command list names them.")
     ] = "steady,spike",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A parameter of the scenario, for instance rate=300; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
     engines: Annotated[
         str | None,
         typer.Option(metavar="NAMES", help="Only these, with commas.", show_default=False),
@@ -92,13 +83,13 @@ def compare(
     there = chosen(load.pool, engines, without)
     if any(one.bouncer is not None for one in there):
         find_pgbouncer()
-    parts = [Part(made, there) for made in scenarios(scenario, load, settings or ())]
+    parts = [Part(made, there) for made in scenarios(scenario, load, context.args)]
     report = Report(reports, "compare")
     report.prepare()
     outputs = files.outputs(None, str, markdown_file, markdown)
     url = permitted_url(yes=yes)
     place = database.own_schema(url) if url else database.embedded(ROOM, timezone="UTC")
-    command = repeat("python -m loadtests compare", context.params)
+    command = repeat("python -m loadtests compare", context.params, context.args)
     with Interrupts() as interrupts:
         found = _measured(parts, rounds, place, interrupts, command)
         path = report.write(found, html)

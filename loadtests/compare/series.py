@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import psutil
 
 from ..database import Database
-from ..display import Frame
+from ..display import Silent
 from ..errors import LoadTestError
 from ..interrupts import Interrupts
 from ..peers import Environments, NotInstalled, installed
@@ -120,22 +120,6 @@ class Series:
         # Clients cannot do that in transaction pooling.
         session = {"search_path": self.place.name, "application_name": self.place.name}
         return PgBouncer(self.place.url, settings, session=session)
-
-
-class Silent:
-    """A display that shows nothing: the series has its own."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        pass
-
-    def show(self, frame: Frame) -> None:
-        pass
 
 
 def behind(place: Database, bouncer: PgBouncer) -> Database:

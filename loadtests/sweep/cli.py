@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from .. import database
 from ..advice import ORDINARY
-from ..display import Display, Frame, LiveDisplay, PlainDisplay
+from ..display import Display, LiveDisplay, PlainDisplay, Silent
 from ..errors import LoadTestError, SiteFailed
 from ..interrupts import Interrupts
-from ..options import Fronts, common
+from ..options import Fronts, common, own_options
 from ..permission import permitted_url
 from ..report import Report
 from ..scenarios import SCENARIOS, Kind, Scenario
@@ -23,9 +22,6 @@ from .data import data_of
 from .grid import OPTIONS, Grid, grid
 from .run import Sweep, run
 from .show import html, print_summary
-
-PASSES_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
-EPILOG = "Further options are those of the scenario: see python -m loadtests steady --help."
 
 
 def sweep(
@@ -72,7 +68,7 @@ def sweep(
 ) -> None:
     """Run a scenario with each of several settings, and recommend some."""
     kind = _kind(scenario)
-    own = _own(kind, context.args)
+    own = own_options(kind, context.args)
     if front is Fronts.GREENLETS and run_workers > 1:
         raise LoadTestError("the greenlets are in one process: --run-workers is for --front http")
     tried = grid({"maxsize": maxsize, "maxwait": maxwait, "expires": expires, "cleanup": cleanup})
@@ -140,24 +136,6 @@ def _kind(name: str) -> Kind:
     return SCENARIOS[name]
 
 
-def _own(kind: Kind, arguments: list[str]) -> dict[str, Any]:
-    """The scenario's own parameters, from the options that are not ours."""
-
-    def take(**values: Any) -> dict[str, Any]:
-        return values
-
-    parameters = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in kind.parameters()
-    ]
-    take.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    take.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    parser = typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-    )
-    parser.command()(take)
-    return dict(parser(arguments, f"sweep of {kind.name}", standalone_mode=False))
-
-
 def _repeat(tried: Grid, said: dict[str, Any]) -> str:
     """The command that repeats it; without paths and confirmations, which are local."""
     lists = {option: ",".join(f"{value:g}" for value in tried.values[option]) for option in OPTIONS}
@@ -169,22 +147,6 @@ def _repeat(tried: Grid, said: dict[str, Any]) -> str:
 
 
 # ---- what is shown meanwhile
-
-
-class Silent:
-    """For pipes: the line about each run is enough."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def show(self, frame: Frame) -> None:
-        """Nothing."""
 
 
 def _display(console: Console, *, plain: bool) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
-from test_day import assert_nothing_left, read
+from leftovers import assert_nothing_left
 
 from loadtests.errors import LoadTestError
 from loadtests.pgbouncer import find_pgbouncer
 
-SHORT = ("--scenario", "steady", "--scale", "0.04", "--set", "rate=60", "--maxsize", "4")
+SHORT = ("--scenario", "steady", "--scale", "0.04", "--rate", "60", "--maxsize", "4")
 
 
 @pytest.fixture
@@ -20,6 +21,14 @@ def bouncer_or_skip(short_tmp):
         find_pgbouncer()
     except LoadTestError as error:
         pytest.skip(str(error))
+
+
+def read(directory):
+    """The data of the only report there is."""
+    (path,) = directory.glob("*.json")
+    assert path.with_suffix(".html").exists()
+    assert len(list(directory.iterdir())) == 2
+    return json.loads(path.read_text())
 
 
 def figures(data, name):
@@ -81,5 +90,6 @@ def test_what_is_missing_is_told_before_anything_runs(loadtests, monkeypatch, tm
         return err
 
     assert "--engines nobody: there is no such engine" in said("--engines", "nobody")
+    assert "--nothing: neither compare nor steady,spike has it" in said("--nothing", "3")
     assert "--scenario nothing: there is no such scenario" in said("--scenario", "nothing")
     assert list(tmp_path.iterdir()) == []
