@@ -33,6 +33,7 @@ class PoolOptions:
 _RESET = ("auto", "always", "never")
 _MINIMUM = {"maxsize": 1, "minsize": 0, "maxwaiting": 1}
 _WHOLE = frozenset(_MINIMUM)
+_SHORTEST = {"stats_interval": 0.1}
 _MAY_BE_NONE = frozenset(
     {"expires", "cleanup", "maxwaiting", "read_timeout", "cancel_timeout", "held_warning"}
     | {"stats_interval"}
@@ -194,6 +195,8 @@ def _coerce(where: str, name: str, value: Any) -> float | int | str | None:
         if number is None or not number.is_integer() or number < minimum:
             raise _bad(where, name, value, f"a whole number, at least {minimum}")
         return int(number)
+    if name in _SHORTEST and (number is None or number < _SHORTEST[name]):
+        raise _bad(where, name, value, f"a number of seconds, at least {_SHORTEST[name]}")
     if number is None or number <= 0:
         raise _bad(where, name, value, "a number of seconds greater than 0")
     return number

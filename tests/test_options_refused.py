@@ -30,7 +30,7 @@ def message(max_age=0, **options):
         ("maxwait", SECONDS),
         ("expires", SECONDS + NO_LIMIT),
         ("cleanup", SECONDS + NO_LIMIT),
-        ("stats_interval", SECONDS + NO_LIMIT),
+        ("stats_interval", "a number of seconds, at least 0.1" + NO_LIMIT),
         ("connect_timeout", SECONDS),
     ],
 )
@@ -59,6 +59,7 @@ def test_a_wrong_value_is_refused_with_what_would_be_right(name, expected, value
         ("maxwait", "none"),
         ("expires", 0),
         ("cleanup", "0"),
+        ("stats_interval", 0.01),
         ("connect_timeout", 0),
         ("connect_timeout", None),
     ],

@@ -53,7 +53,7 @@ def _row(data: Data, point: Data, shown: list[str], several: bool) -> Row:
         short(latency["p99"]),
         *([short(value) for value in spread(point)] if several else []),
         short(run["wait"]["p99"]),
-        short(pool["wait_seconds_max"]),
+        short(run["wait"]["max"]),
         number(pool["openings"]),
         number(pool["connection_seconds"]),
         number(pool["peak_server"]),
