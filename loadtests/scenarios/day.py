@@ -19,7 +19,7 @@ def day(
     ] = 200.0,
     hold: Hold = 0.075,
 ) -> Plan:
-    """Quiet, morning ramp, peak, evening, night: a day in about a minute."""
+    """Quiet, morning, peak, evening, night: a day in a minute."""
     scale, quiet = common.scale, rate / 20
     phases = (
         Phase("quiet", 8 * scale, quiet, quiet),

@@ -16,10 +16,10 @@ def failover(
     down: Down = 2.0,
     after: After = 10.0,
 ) -> Plan:
-    """The primary is killed and its streaming standby promoted under load.
+    """The primary is killed and its standby promoted.
 
-    The site is configured with both hosts and target_session_attrs=read-write. Only with embedded
-    servers.
+    The standby follows by streaming replication. The site is configured with both hosts and
+    target_session_attrs=read-write. Only with embedded servers.
     """
     scale = common.scale
     phases = (

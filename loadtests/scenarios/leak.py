@@ -19,9 +19,10 @@ def leak(
     ] = 0.3,
     seconds: Seconds = 20.0,
 ) -> Plan:
-    """Greenlets that never close: they use the ORM and end without giving their connection back.
+    """Greenlets that never close their connection.
 
-    The pool takes it back when the greenlet is gone.
+    They use the ORM and end without giving it back. The pool takes it back when the greenlet is
+    gone.
     """
     phases = (
         Phase("leaking", seconds * common.scale, rate, rate),

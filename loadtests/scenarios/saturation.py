@@ -21,10 +21,10 @@ def saturation(
         float, typer.Option(min=0.1, max=3600, help="Length of each of the three phases.")
     ] = 8.0,
 ) -> Plan:
-    """Offered load above capacity: who fails, how fast, and how it recovers.
+    """Offered load above capacity, and the recovery.
 
-    The capacity is maxsize x workers connections, each busy for ``hold`` seconds. Half of it is
-    offered before and afterwards.
+    Who fails, how fast, and how soon all is well again? The capacity is maxsize x workers
+    connections, each busy for ``hold`` seconds. Half of it is offered before and afterwards.
     """
     capacity, length = common.limit / hold, seconds * common.scale
     phases = (

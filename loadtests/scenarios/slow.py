@@ -22,9 +22,10 @@ def slow(
     ] = 1.0,
     seconds: Seconds = 20.0,
 ) -> Plan:
-    """Slow queries mixed with fast ones: what the fast ones have to wait.
+    """Slow queries mixed with fast ones.
 
-    The report shows both kinds apart: ``report`` is the slow one.
+    What do the fast ones have to wait? The report shows both kinds apart: ``report`` is the
+    slow one.
     """
     mix = {"read": 1 - share, "report": share}
     length = seconds * common.scale

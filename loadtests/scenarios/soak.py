@@ -19,16 +19,19 @@ WAVE = 60.0
 
 def soak(
     common: Common,
-    hours: Annotated[
-        float, typer.Option(min=0, max=1000, help="How long it takes; added up.")
+    hours: Annotated[float, typer.Option(min=0, max=1000, help="Hours that it takes.")] = 0.0,
+    minutes: Annotated[
+        float, typer.Option(min=0, max=60_000, help="Minutes, beside --hours. Neither: 10 minutes.")
     ] = 0.0,
-    minutes: Annotated[float, typer.Option(min=0, max=60_000, help="Neither: 10 minutes.")] = 0.0,
     rate: Annotated[
         float, typer.Option(min=1, max=100_000, help="Requests per second when it is busy.")
     ] = 100.0,
     hold: Hold = 0.05,
 ) -> Plan:
-    """Waves of load for as long as you say: nothing must grow, stick or slow down."""
+    """Waves of load for as long as you say.
+
+    Nothing must grow, stick or slow down.
+    """
     length = (hours * 3600 + minutes * 60 or LENGTH) * common.scale
     waves = max(1, round(length / WAVE))
     wave = length / waves

@@ -28,7 +28,10 @@ def spike(
     ] = 3.0,
     hold: Hold = 0.02,
 ) -> Plan:
-    """From nothing to 200 requests at once, on a cold pool, several times."""
+    """From nothing to 200 requests at once, on a cold pool.
+
+    Several times; between them the pool becomes empty again.
+    """
     length = pause * common.scale + common.pool.cleanup + 1  # cold again at the next one
     phases = (
         Phase("before", 1.0 * common.scale, 0, 0),
