@@ -59,7 +59,7 @@ def _why(points: list[Data], chosen: Data) -> str:
     else:
         told.append("Even the smallest that was tried is enough; try less.")
     if place + 1 < len(points):
-        told.append(f"More does not help: with {sizes[-1]}, {_speed(points[-1])}.")
+        told.append(f"More helps little, if at all: with {sizes[-1]}, {_speed(points[-1])}.")
     else:
         told.append("It is the largest that was tried; try more.")
     return " ".join(told)

@@ -174,7 +174,7 @@ def test_settings_are_recommended_with_what_was_measured():
     assert lines["maxsize"]["value"] == "8"
     assert f"With 8: {run['throughput']:.1f} requests/s, 0 % failed" in lines["maxsize"]["reason"]
     assert "With 4: " in lines["maxsize"]["reason"]
-    assert "More does not help: with 16, " in lines["maxsize"]["reason"]
+    assert "More helps little, if at all: with 16, " in lines["maxsize"]["reason"]
     assert "4 workers x maxsize 8 = 32" in lines["max_connections"]["reason"]
 
 
