@@ -15,7 +15,7 @@ from ..errors import LoadTestError
 from ..results import FORMAT
 
 TIMES = FormatChecker(formats=())
-TIMES.checks("date-time", raises=ValueError)(datetime.fromisoformat)
+TIMES.checks("date-time", raises=(TypeError, ValueError))(datetime.fromisoformat)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -26,9 +26,11 @@ def tiles(data: dict[str, Any]) -> list[tuple[str, str]]:
         (milliseconds(total["wait"]["p99"]), "waited for a connection, p99"),
         (f"{number(pool['peak_server'])} of {limit(data)}", "connections at most"),
     ]
-    if pool["ideal_connection_seconds"]:
-        held = pool["connection_seconds"] / pool["ideal_connection_seconds"]
-        found.append((f"{held:.1f} \N{MULTIPLICATION SIGN}", "the connection time needed was held"))
+    held, needed = pool["connection_seconds"], pool["ideal_connection_seconds"]
+    if held is not None and needed:
+        found.append(
+            (f"{held / needed:.1f} \N{MULTIPLICATION SIGN}", "the connection time needed was held")
+        )
     return [*found, (number(pool["end_server"]), "connections at the end")]
 
 

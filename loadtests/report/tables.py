@@ -108,7 +108,7 @@ def _held(data: dict[str, Any]) -> Iterable[Row]:
         f"{number(held)}, {share(held, most)} of maxsize all the time",
     )
     if ideal is not None:
-        ratio = f", held {held / ideal:.1f} times that" if ideal else ""
+        ratio = f", held {held / ideal:.1f} times that" if held and ideal else ""
         yield "of these needed", f"{number(ideal)}{ratio}"
 
 
@@ -172,7 +172,7 @@ def load(data: dict[str, Any]) -> Table:
 def settings(data: dict[str, Any]) -> Table:
     """The OPTIONS of each worker's pool, or the settings of another engine."""
     rows = (
-        (name, plain(value) if name == "maxsize" or value is None else f"{value:g} s")
+        (name, plain(value) + " s" * (name != "maxsize" and isinstance(value, int | float)))
         for name, value in data["settings"].items()
     )
     return Table("Settings, per worker", tuple(rows))

@@ -178,6 +178,38 @@ def test_files_that_cannot_be_read(command_line, tmp_path, case):
     assert expected in err
 
 
+def places(value, path=()):
+    """Of everything in the data; in lists, of the first only."""
+    if isinstance(value, dict):
+        for key in value:
+            yield (*path, key)
+            yield from places(value[key], (*path, key))
+    elif isinstance(value, list) and value:
+        yield (*path, 0)
+        yield from places(value[0], (*path, 0))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("wrong", [..., None, "text", -1], ids=["gone", "null", "text", "negative"])
+def test_what_the_schema_lets_pass_can_be_shown(wrong):
+    whole = {**results(phases=SHORT[:1]), "kinds": {}, "versions": {}, "machine": {}}
+    accepted = 0
+    for *path, key in places(whole):
+        data = part = json.loads(json.dumps(whole))
+        for step in path:
+            part = part[step]
+        if wrong is ...:
+            del part[key]
+        else:
+            part[key] = wrong
+        if problem(data) is None:
+            accepted += 1
+            print_summary(Console(file=io.StringIO()), data)
+            pair.compared(data, whole)
+            assert all(figure.text for figure in (*over_time(data), *totals(data)))
+    assert accepted < 100
+
+
 def test_how_many_files_there_must_be(command_line):
     for arguments in (["--compare", "a.json"], ["a.json", "b.json"]):
         code, _, err = command_line("report", *arguments)

@@ -62,7 +62,7 @@ def over_time(data: dict[str, Any]) -> Iterator[Figure]:
         yield _latency(data, timeline, rows)
     if kinds(data):
         yield _errors(data, timeline, rows)
-    if any(sample.get("openings") is not None for sample in data["series"]["samples"]):
+    if any(sample["openings"] is not None for sample in data["series"]["samples"]):
         yield _churn(data, timeline)
 
 
@@ -174,6 +174,6 @@ def _seconds_apart(samples: list[Row]) -> Iterator[Row]:
     """One sample per second, or fewer in long runs; rates over less would be spikes."""
     apart, due = step_of(samples[-1]["at"]), 0.0
     for sample in samples:
-        if sample["at"] >= due and sample.get("openings") is not None:
+        if sample["at"] >= due and None not in (sample["openings"], sample["evictions"]):
             due = sample["at"] + apart
             yield sample

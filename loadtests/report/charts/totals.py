@@ -37,7 +37,7 @@ def totals(data: dict[str, Any]) -> Iterator[Figure]:
     """As far as there is something to show."""
     if rows(data["distribution"], LATENCY):
         yield _distribution(data)
-    if data["pool"].get("openings") is not None:
+    if data["pool"].get("acquires") is not None:
         yield _changes(data)
 
 
