@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from .driver import C, Driver
 from .events import Level, Reason
 from .histogram import Histogram
-from .pool import Pool
 from .reaper import NEVER, Reaper
 from .slot import IDLE, IN_USE, Slot
+from .timed import Meter, TimedPool
 
 STATES = ("size", "in_use", "idle", "opening", "closing", "waiting")
 COUNTERS = (
@@ -38,7 +38,7 @@ class _Totals(NamedTuple):
     late_reuse_seconds: float
 
 
-class MeasuredPool(Pool[C]):
+class MeasuredPool(TimedPool[C]):
     """A pool whose observers get one event ``pool_stats`` each ``stats_interval`` seconds: while it
     is used or has connections, and one more. Its timer is none that keeps a process alive, and it
     ends with the pool. The other parameters are those of ``Pool``.
@@ -55,6 +55,8 @@ class MeasuredPool(Pool[C]):
         """Where the interval began; None while there is nothing to tell."""
         self._most = dict.fromkeys(STATES, 0)
         self._wait, self._use, self._open_time = (Histogram(1e-6) for _ in range(3))
+        record = self._wait.record
+        self._meter = Meter(record, record, self._use.record, self._open_time.record)
         self._needed = Histogram(1)
         self._ended_seconds = 0.0
         """How long those connections lived that are no more."""
@@ -65,24 +67,13 @@ class MeasuredPool(Pool[C]):
 
     def acquire(self, maxwait: float | None = None) -> Slot:
         """As ``Pool.acquire``."""
-        slot = None
-        started = self._clock()
         if (self._since is None or self._reporter.wakes_at == NEVER) and not self._closed:
-            self._begin_interval(started)
+            self._begin_interval(self._clock())
         self._needed.record(self._in_use + len(self._queue) + 1)
-        try:
-            slot = super().acquire(maxwait)
-            self._acquired(slot, started)
-        except BaseException:
-            if slot is not None:  # of a signal handler, while that was written down
-                self._pass_on(slot)
-            else:
-                self._wait.record(self._clock() - started)
-            raise
-        return slot
+        return super().acquire(maxwait)
 
-    def _acquired(self, slot: Slot, started: float) -> None:
-        self._wait.record(self._clock() - started)
+    def _acquired(self, slot: Slot, seconds: float) -> None:
+        super()._acquired(slot, seconds)
         if (in_use := self._in_use) > self._most["in_use"]:
             self._most["in_use"] = in_use
         late = slot.acquired_at - slot.last_used - self._cleanup / 2
@@ -90,24 +81,8 @@ class MeasuredPool(Pool[C]):
             self._late_reuses += 1
             self._late_reuse_seconds += late
 
-    def release(self, slot: Slot, lease: int) -> None:
-        """As ``Pool.release``."""
-        acquired_at = slot.acquired_at
-        held = slot.lease == lease and slot.state is IN_USE
-        try:
-            super().release(slot, lease)
-        finally:
-            if held:
-                self._released(acquired_at)
-
-    def evict(self, slot: Slot, lease: int, reason: Reason = Reason.BROKEN) -> None:
-        """As ``Pool.evict``."""
-        acquired_at = slot.acquired_at
-        super().evict(slot, lease, reason)
-        self._released(acquired_at)
-
-    def _released(self, acquired_at: float) -> None:
-        self._use.record(self._clock() - acquired_at)
+    def _released(self, seconds: float) -> None:
+        super()._released(seconds)
         if (idle := len(self._idle)) > self._most["idle"]:
             self._most["idle"] = idle
 
@@ -121,10 +96,6 @@ class MeasuredPool(Pool[C]):
         slot = super()._reserve(now)
         self._look(len(self._queue))
         return slot
-
-    def _opened(self, slot: Slot, started: float) -> None:
-        self._open_time.record(self._clock() - started)
-        super()._opened(slot, started)
 
     def _place(self, slot: Slot, now: float) -> float:
         due = super()._place(slot, now)
