@@ -48,6 +48,7 @@ latest: dict[str, Entry] = {}
 """By alias: what the last look-up found. Only to be read elsewhere."""
 _pools: WeakSet[Pool[Any]] = WeakSet()
 """Also those that nobody is led to any more, as long as somebody holds a connection of theirs."""
+_watchers: list[Callable[[Pool[Any]], None]] = []
 _lock = allocate_lock()
 _abandoned: list[Any] = []
 """Connections of the parent process, never freed."""
@@ -76,6 +77,8 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
         if entry is None:
             entry = _make_entry(wrapper)
             _pools.add(entry.pool)
+            for watcher in _watchers:
+                watcher(entry.pool)
             # The same dictionary with other contents: it was edited, nobody new for its old pool.
             outdated = _forget(lambda other: other.source is source)
             _entries[key] = entry
@@ -102,6 +105,15 @@ def stats() -> tuple[Snapshot, ...]:
     with _lock:
         pools = [entry.pool for entry in _entries.values()]
     return tuple(pool.snapshot() for pool in pools)
+
+
+def watch(watcher: Callable[[Pool[Any]], None]) -> None:
+    """Have it told, once, of every pool of this process, those that are made later included; in a
+    forked child, of those that are made there. It must not switch: it is called under a lock."""
+    with _lock:
+        _watchers.append(watcher)
+        for pool in list(_pools):
+            watcher(pool)
 
 
 def close_pools(wrapper: PooledMixin) -> None:

@@ -148,6 +148,10 @@ class Ledger(Generic[C]):
 
     # ---- telling
 
+    def observe(self, observer: Observer) -> None:
+        """Have one more observer told, from now on."""
+        self._observers = (*self._observers, observer)
+
     def _tell(
         self,
         event: str,

@@ -1,0 +1,42 @@
+"""docs/metrics.md and what it describes: the same names, with the same labels."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from django_pgpool import Snapshot
+from django_pgpool.observers.prometheus import HISTOGRAMS, NUMBERS
+
+PAGE = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text()
+
+
+def section(title):
+    return PAGE.partition(f"\n## {title}")[2].partition("\n## ")[0]
+
+
+def table(text):
+    """The cells of each row, the head excluded."""
+    rows = [re.split(r" \| ", row) for row in re.findall(r"^\| (.*) \|$", text, re.MULTILINE)]
+    return rows[1:]
+
+
+def codes(cell):
+    return re.findall(r"`(\w+)`", cell)
+
+
+def test_every_field_of_the_snapshot():
+    named = [name for first, *_ in table(section("A snapshot")) for name in codes(first)]
+    assert sorted(named) == sorted(field.name for field in fields(Snapshot))
+
+
+def test_every_metric_of_prometheus():
+    documented = {
+        codes(name)[0]: (kind, codes(labels)) for name, kind, labels, _ in table(section("Prom"))
+    }
+    present = {}
+    for numbers in NUMBERS:
+        counts = numbers.family.__name__.startswith("Counter")
+        name = f"{numbers.name}_total" if counts else numbers.name
+        present[name] = ("counter" if counts else "gauge", list(numbers.labels))
+    present |= {histogram.name: ("histogram", ["alias"]) for histogram in HISTOGRAMS}
+    assert documented == present
