@@ -5,9 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from django_pgpool import Snapshot
+from django_pgpool.observers import opentelemetry
 from django_pgpool.observers.prometheus import HISTOGRAMS, NUMBERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text()
+
+ATTRIBUTES = {"db.client.connection.pool.name", "db.client.connection.state"}
 
 
 def section(title):
@@ -40,3 +43,9 @@ def test_every_metric_of_prometheus():
         present[name] = ("counter" if counts else "gauge", list(numbers.labels))
     present |= {histogram.name: ("histogram", ["alias"]) for histogram in HISTOGRAMS}
     assert documented == present
+
+
+def test_every_metric_of_opentelemetry():
+    documented = {name.strip("`") for name, *_ in table(section("OpenTelemetry"))}
+    source = Path(opentelemetry.__file__).read_text()
+    assert documented == set(re.findall(r'"(db\.client\.connection\.[\w.]+)"', source)) - ATTRIBUTES

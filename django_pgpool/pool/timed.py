@@ -18,8 +18,8 @@ Record = Callable[[float], object]
 
 
 class Meter(NamedTuple):
-    """Who is told of seconds: functions that neither switch nor raise, and that each acquire feels.
-    Any greenlet or thread calls them."""
+    """Who is told of seconds: functions that do not raise, and that each acquire feels. They are
+    called by any greenlet or thread; one that is killed in them loses nothing."""
 
     waited: Record
     """Until a caller had a connection; next to nothing where one was idle."""
@@ -86,8 +86,11 @@ class TimedPool(Pool[C]):
         self._meter.used(seconds)
 
     def _opened(self, slot: Slot, started: float) -> None:
-        self._meter.opened(self._clock() - started)
-        super()._opened(slot, started)
+        seconds = self._clock() - started
+        try:
+            super()._opened(slot, started)
+        finally:
+            self._meter.opened(seconds)
 
 
 def meter(pool: Pool[Any], meter: Meter) -> None:
