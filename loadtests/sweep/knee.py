@@ -1,6 +1,6 @@
 """The knee: the smallest maxsize from which on more connections stop helping.
 
-The rule is that of one standard error (Breiman, Friedman, Olshen, Stone, Classification and
+The rule follows that of one standard error (Breiman, Friedman, Olshen, Stone, Classification and
 Regression Trees, 1984, section 3.4.3): of all choices that are as good as the best one within what
 chance may do, the most modest. Looking for the point of the largest curvature instead (Satopaa et
 al., Finding a Kneedle in a Haystack, 2011) needs a smooth curve of many points; in five noisy ones
