@@ -227,7 +227,8 @@ class PooledMixin(Base):
             hold = self._hold
             if hold is not None and hold.pool is not None and (held := hold.let_go()) is not None:
                 self.connection = None
-                hold.pool.evict(held, hold.lease)
+                if held.lease == hold.lease:  # else it was lost before
+                    hold.pool.evict(held, hold.lease)
             raise
 
     def _configure_connection(self, connection: Any) -> bool:

@@ -159,6 +159,9 @@ class FakeDriver:
             self.opened += 1
         return connection
 
+    def watch(self, connection: FakeConnection, lost: Callable[[], None]) -> None:
+        pass
+
     def probe(self, connection: FakeConnection) -> Callable[[], object]:
         self._take(self._outcome("probe"), "probe", connection)
         return lambda: connection.readable

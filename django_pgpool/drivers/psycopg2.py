@@ -107,6 +107,9 @@ class Psycopg2Driver:
         poller.register(connection.fileno(), READ)
         return partial(poller.poll, 0)
 
+    def watch(self, connection: TrackedConnection, lost: Callable[[], None]) -> None:
+        connection.lost = lost
+
     def ping(self, connection: TrackedConnection) -> bool:
         try:
             with self._bounded("a ping"), connection.cursor() as cursor:

@@ -6,6 +6,7 @@ per statement and no round trip.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -63,6 +64,8 @@ class TrackedConnection(Connection):
     """An administrator's command has ended the session: pg_terminate_backend() or a shutdown."""
     abandoned = False
     """In a forked child: it is the parent's."""
+    lost: Callable[[], None] | None = None
+    """To be called when the wait for a statement was interrupted."""
     farewell: int | None = None
     """A second descriptor of the socket, kept of a connection that psycopg2 closes by itself."""
 

@@ -49,7 +49,11 @@ def wait(connection: Connection) -> None:
         raise
     except BaseException as error:
         if tracked is not None:
-            _give_up(tracked)
+            try:
+                _give_up(tracked)
+            finally:
+                if tracked.lost is not None:
+                    tracked.lost()
         if isinstance(error, TimeoutError):
             raise psycopg2.OperationalError(
                 f"the server sent nothing for read_timeout={read_timeout:g} s"

@@ -139,6 +139,7 @@ class Capacity(Ledger[C]):
         try:
             slot.connection = self._driver.open()
             slot.readable = self._driver.probe(slot.connection)
+            self._driver.watch(slot.connection, lambda: self._lost(slot))
         except BaseException as error:
             try:
                 if slot.connection is not None:
@@ -151,6 +152,10 @@ class Capacity(Ledger[C]):
                 raise
         else:
             self._opened(slot, started)
+
+    def _lost(self, slot: Slot) -> None:
+        """See ``Driver.watch``."""
+        raise NotImplementedError
 
     def _elide(self, slot: Slot) -> bool:
         """Begin with an opening, or drop it: its reason may have gone meanwhile."""

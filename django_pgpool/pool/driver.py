@@ -20,6 +20,10 @@ class Driver(Protocol[C]):
         """A call, without a switch or a round trip, that is true where the idle connection's
         socket has something to read: no answer is due, so the session is over."""
 
+    def watch(self, connection: C, lost: Callable[[], None]) -> None:
+        """Call ``lost``, which never switches, when the connection is being closed because a wait
+        for the server was interrupted: whoever holds it may live on and never give it back."""
+
     def ping(self, connection: C) -> bool:
         """Ask the server, bounded in time, whether the connection still works."""
 

@@ -389,6 +389,17 @@ class Pool(Capacity[C]):
 
     # ---- release
 
+    def _lost(self, slot: Slot) -> None:
+        # Else whoever was killed in a statement and lives on, as gunicorn's greenlets do while they
+        # wait for the client's next request, would hold a slot without a connection.
+        lease = slot.lease
+        if lease > 0:  # else it is being released, which sees to it by itself
+            self._runtime.spawn(lambda: self._release_lost(slot, lease), lambda: None)
+
+    def _release_lost(self, slot: Slot, lease: int) -> None:
+        with suppress(RuntimeError):  # it was given back meanwhile
+            self.release(slot, lease)
+
     def _reclaim(self, slot: Slot, lease: int) -> None:
         held = self._clock() - slot.acquired_at
         self.release(slot, lease)

@@ -80,6 +80,9 @@ class Server:
         self._opening -= 1
         return session
 
+    def watch(self, connection: Session, lost: Callable[[], None]) -> None:
+        pass
+
     def probe(self, session: Session) -> Callable[[], object]:
         return lambda: False
 

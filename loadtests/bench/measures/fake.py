@@ -15,6 +15,9 @@ class FakeDriver:
     def open(self) -> object:
         return object()
 
+    def watch(self, connection: object, lost: Callable[[], None]) -> None:
+        pass
+
     def probe(self, connection: object) -> Callable[[], object]:
         return lambda: False
 
