@@ -15,10 +15,12 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 from weakref import WeakSet, ref
 
 from gevent.monkey import get_original
+from greenlet import getcurrent
 
 from .pool import Pool, Slot
 from .pool.runtime import is_main_thread
@@ -39,13 +41,14 @@ os.register_at_fork(after_in_child=_after_fork_in_child)
 class Hold:
     """What one DatabaseWrapper holds at the moment: nothing where ``slot`` is None."""
 
-    __slots__ = ("__weakref__", "lease", "pool", "slot", "wrapper")
+    __slots__ = ("__weakref__", "lease", "owner", "pool", "slot", "wrapper")
 
     def __init__(self, wrapper: Any) -> None:
         self.pool: Pool[Any] | None = None
         self.slot: Slot | None = None
         self.lease = 0
         self.wrapper = ref(wrapper)
+        self.owner = ref(getcurrent())
         for guard in _guards():
             guard.holds.add(self)
 
@@ -59,7 +62,15 @@ class Hold:
         slot = self.let_go()
         if slot is not None and self.pool is not None and os.getpid() == _process:
             with suppress(Exception):  # a finalizer at the interpreter's exit
-                self.pool.reclaim(slot, self.lease)
+                self.pool.reclaim(slot, self.lease, self._context())
+
+    def _context(self) -> Context | None:
+        """A copy of the owner's context variables, also where it is dead. None: they are gone with
+        it, or it is running in another thread."""
+        with suppress(ValueError):
+            if (owner := self.owner()) is not None and owner.gr_context is not None:
+                return owner.gr_context.copy()
+        return None
 
     def __del__(self) -> None:
         self.reclaim()  # the wrapper was dropped without close()

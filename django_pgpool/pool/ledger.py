@@ -188,7 +188,8 @@ class Ledger(Generic[C]):
             for slot, _ in late:
                 slot.note = None
         for slot, note in late:
-            self._tell(
+            note.context.run(
+                self._tell,
                 "connection_held_too_long",
                 Level.WARNING,
                 now - slot.acquired_at,

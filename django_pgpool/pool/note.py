@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import ref
@@ -31,6 +32,8 @@ class Note(NamedTuple):
     """The greenlet that holds it (of a plain thread: its main greenlet)."""
     warn_at: float
     stack: traceback.StackSummary
+    context: Context
+    """That of the holder at the acquire."""
 
 
 def note_of_caller(lease: int, warn_at: float) -> Note:
@@ -42,4 +45,4 @@ def note_of_caller(lease: int, warn_at: float) -> Note:
     )
     stack = traceback.StackSummary.extract(frames, limit=_FRAMES, lookup_lines=False)
     stack.reverse()  # the most recent call last, as in every traceback
-    return Note(lease, ref(getcurrent()), warn_at, stack)
+    return Note(lease, ref(getcurrent()), warn_at, stack, copy_context())

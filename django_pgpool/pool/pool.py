@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from contextvars import Context
 from random import Random
 from time import monotonic
 from typing import Any
@@ -188,12 +189,14 @@ class Pool(Capacity[C]):
         """Give a connection back that must not be used again. RuntimeError: as ``release``."""
         self._evict(slot, lease, reason)
 
-    def reclaim(self, slot: Slot, lease: int) -> None:
-        """Give back what a dead owner still holds, in a greenlet of its own. Never switches and
-        takes no lock: it is called by finalizers, and again where it was killed before it began."""
+    def reclaim(self, slot: Slot, lease: int, context: Context | None = None) -> None:
+        """Give back what a dead owner still holds, in a greenlet of its own; observers are told in
+        its ``context``. Never switches and takes no lock: it is called by finalizers, and again
+        where it was killed before it began."""
         if slot.lease == lease and slot.state is IN_USE:
             self._runtime.spawn(
-                lambda: self._reclaim(slot, lease), lambda: self.reclaim(slot, lease)
+                lambda: (context or Context()).run(self._reclaim, slot, lease),
+                lambda: self.reclaim(slot, lease, context),
             )
 
     # ---- what operators do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import FAILS, DriverError, slow
+from gevent import GreenletExit
 
 from django_pgpool.exceptions import PoolExhausted
 from django_pgpool.pool import Pool
@@ -94,6 +95,26 @@ def test_a_pool_at_work_begins_to_be_timed(rig: Rig) -> None:
     assert told.waited == [], "this one has begun to wait in the other"
     rig.release(rig.acquire())
     assert told.waited == [0.0]
+
+
+@pytest.mark.parametrize("where", Meter._fields)
+def test_who_is_killed_while_a_meter_is_told_loses_no_slot(rig: Rig, where: str) -> None:
+    def dies(seconds: float) -> None:
+        raise GreenletExit
+
+    pool = rig.build(maxsize=1, maxwait=1.0)
+    meter(pool, Told().meter._replace(**{where: dies}))
+    task = rig.go(lambda: pool.release(slot := pool.acquire(), slot.lease))
+    rig.advance(1.0)
+    if where == "gave_up":
+        task.get()
+        slot = rig.acquire()
+        rig.waiters(1)
+        rig.advance(2.0)
+        assert rig.numbers.exhausted == 1
+        rig.release(slot)
+    pool._meter = Told().meter  # type: ignore[attr-defined]
+    rig.is_whole()
 
 
 def test_several_meters_and_the_line_of_statistics(rig: Rig) -> None:
