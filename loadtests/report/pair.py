@@ -137,7 +137,8 @@ def _whole(a: Data, b: Data) -> Table:
     for name, value in WHOLE:
         first, second = value(a), value(b)
         if first is not None or second is not None:
-            rows.append((name, number(first), number(second), ratio(first, second)))
+            form = _one_digit if isinstance(first or second, float) else number
+            rows.append((name, form(first), form(second), ratio(first, second)))
     head = ("count", *SIDES, "B / A")
     return Table("Connections, CPU time and memory", tuple(rows), head)
 

@@ -14,6 +14,7 @@ from loadtests.arrivals import Phase
 from loadtests.report import pair, print_summary, tables
 from loadtests.report.charts.over_time import over_time
 from loadtests.report.charts.thin import POINTS, closed
+from loadtests.report.charts.timeline import Timeline
 from loadtests.report.charts.totals import totals
 from loadtests.report.page import html
 from loadtests.report.reading import problem
@@ -109,6 +110,12 @@ def test_a_step_lasts_until_its_end():
     ]  # fmt: skip
 
 
+def test_numbers_of_events_do_not_overlap():
+    events = [{"at": at, "name": "something"} for at in (5.0, 5.1, 30.0)]
+    shown = Timeline(60.0, events=events).data()["events"]
+    assert [(row["at"], row["number"]) for row in shown] == [(5.0, "1 2"), (5.1, ""), (30.0, "3")]
+
+
 def test_two_runs_side_by_side():
     a, b = run(maxsize=4), run(maxsize=2)
     difference, rates, latency, _, whole = pair.compared(a, b)
@@ -116,7 +123,7 @@ def test_two_runs_side_by_side():
     assert [row[0] for row in rates.rows] == ["low", "high", "all"]
     p50 = a["total"]["latency"]["p50"], b["total"]["latency"]["p50"]
     assert latency.rows[-1][3] == f"{p50[1] / p50[0]:.2f}"
-    assert ("memory of the site at most, MiB", "98", "98", "1.00") in whole.rows
+    assert ("memory of the site at most, MiB", "98.0", "98.0", "1.00") in whole.rows
     assert ("connections at most, the server's count", "4", "2", "0.50") in whole.rows
     assert pair.differences(a, a).rows[0][0] == "nothing"
     assert pair.ratio(0.0, 1.0) == "-"

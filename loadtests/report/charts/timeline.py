@@ -12,6 +12,8 @@ from .thin import Row, closed
 
 UNITS = ((2 * 3600, 3600, "hours"), (600, 60, "minutes"), (0, 1, "seconds"))
 """From how many seconds on which unit is shown."""
+CLOSE = 0.03
+"""Share of the time within which the numbers of two events would overlap."""
 NUMBERED = 20
 """More events than these are not numbered: nobody could read it."""
 
@@ -125,10 +127,16 @@ class Timeline:
         return rows
 
     def _numbered(self) -> list[Row]:
-        return [
-            {"at": event["at"], "until": event["at"], "name": event["name"], "number": str(index)}
-            for index, event in enumerate(self._events, 1)
-        ]
+        """Events that are too close for a number each have theirs together at the first."""
+        rows: list[Row] = []
+        first: Row | None = None
+        for number, event in enumerate(self._events, 1):
+            row = {"at": event["at"], "until": event["at"], "name": event["name"], "number": ""}
+            rows.append(row)
+            if first is None or row["at"] - first["at"] > CLOSE * self._seconds:
+                first = row
+            first["number"] = f"{first['number']} {number}".strip()
+        return rows
 
     def _marks(self) -> list[Chart]:
         """The events, with the numbers of their table."""
