@@ -28,15 +28,36 @@ class PoolOptions:
     cancel_timeout: float | None = 1.0
     held_warning: float | None = None
     stats_interval: float | None = None
+    workers: int | None = None
+    """Processes that use these settings. The pool does not need it, the checks do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong with the settings: what, and what to do."""
+
+    id: str
+    """Of the system check that reports it, without the name of the application."""
+    what: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.fix}".rstrip()
+
+
+class _Refused(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 _RESET = ("auto", "always", "never")
-_MINIMUM = {"maxsize": 1, "minsize": 0, "maxwaiting": 1}
+_MINIMUM = {"maxsize": 1, "minsize": 0, "maxwaiting": 1, "workers": 1}
 _WHOLE = frozenset(_MINIMUM)
 _SHORTEST = {"stats_interval": 0.1}
 _MAY_BE_NONE = frozenset(
     {"expires", "cleanup", "maxwaiting", "read_timeout", "cancel_timeout", "held_warning"}
-    | {"stats_interval"}
+    | {"stats_interval", "workers"}
 )
 _SHARED_WITH_LIBPQ = frozenset({"connect_timeout"})
 
@@ -117,39 +138,67 @@ def parse(
     alias: str, settings_dict: Mapping[str, Any], is_libpq_parameter: Callable[[str], bool]
 ) -> PoolOptions:
     """Validate one entry of DATABASES. Raises ImproperlyConfigured, naming option and fix."""
+    options, problems = examine(alias, settings_dict, is_libpq_parameter)
+    if problems:
+        raise ImproperlyConfigured(str(problems[0]))
+    return options
+
+
+def examine(
+    alias: str, settings_dict: Mapping[str, Any], is_libpq_parameter: Callable[[str], bool]
+) -> tuple[PoolOptions, list[Problem]]:
+    """All that is wrong with one entry of DATABASES, and what is in force where it is right."""
     where = f"DATABASES[{alias!r}]"
+    problems: list[Problem] = []
     max_age = settings_dict.get("CONN_MAX_AGE", 0)
     if max_age != 0:
-        raise ImproperlyConfigured(
-            f"{where}['CONN_MAX_AGE'] must be 0, not {max_age!r}: the pool keeps connections open "
-            "between requests. How long is up to OPTIONS 'expires' and 'cleanup'."
+        problems.append(
+            Problem(
+                "E001",
+                f"{where}['CONN_MAX_AGE'] must be 0, not {max_age!r}: the pool keeps connections "
+                "open between requests.",
+                "How long is up to OPTIONS 'expires' and 'cleanup'.",
+            )
         )
     options = settings_dict.get("OPTIONS") or {}
     if options.get("pool"):
-        raise ImproperlyConfigured(
-            f"{where}['OPTIONS']['pool'] switches on Django's own pool, and that kind of Database "
-            "pooling requires psycopg >= 3. Remove it: the engine django_pgpool is a pool. "
-            '("pool": False switches pooling off.)'
+        problems.append(
+            Problem(
+                "E002",
+                f"{where}['OPTIONS']['pool'] switches on Django's own pool, and that kind of "
+                "Database pooling requires psycopg >= 3.",
+                "Remove it: the engine django_pgpool is a pool. "
+                '("pool": False switches pooling off.)',
+            )
         )
-    for name in options:
-        _check_known(where, name, is_libpq_parameter)
-    values: dict[str, Any] = {
-        field.name: _coerce(where, field.name, options[field.name])
-        for field in fields(PoolOptions)
-        if field.name in options
-    }
+    values: dict[str, Any] = {}
+    own = {field.name for field in fields(PoolOptions)}
+    for name, value in options.items():
+        try:
+            _check_known(where, name, is_libpq_parameter)
+            if name in own:
+                values[name] = _coerce(where, name, value)
+        except _Refused as refused:
+            problems.append(refused.problem)
     parsed = PoolOptions(**values)
-    if parsed.minsize > parsed.maxsize:
-        raise ImproperlyConfigured(
-            f"{where}['OPTIONS']: minsize={parsed.minsize} is more than maxsize={parsed.maxsize}. "
-            "Lower minsize or raise maxsize."
+    if parsed.minsize > parsed.maxsize and not any(problem.id == "E004" for problem in problems):
+        problems.append(
+            Problem(
+                "E005",
+                f"{where}['OPTIONS']: minsize={parsed.minsize} is more than "
+                f"maxsize={parsed.maxsize}.",
+                "Lower minsize or raise maxsize.",
+            )
         )
     if parsed.stats_interval is not None and find_spec("hdrh") is None:
-        raise ImproperlyConfigured(
-            f"{where}['OPTIONS']['stats_interval'] needs the package hdrhistogram: "
-            "pip install 'django_pgpool[stats]', or remove the option."
+        problems.append(
+            Problem(
+                "E006",
+                f"{where}['OPTIONS']['stats_interval'] needs the package hdrhistogram:",
+                "pip install 'django_pgpool[stats]', or remove the option.",
+            )
         )
-    return parsed
+    return parsed, problems
 
 
 def libpq_seconds(alias: str, value: Any) -> int:
@@ -157,25 +206,34 @@ def libpq_seconds(alias: str, value: Any) -> int:
 
     Raises ImproperlyConfigured.
     """
-    seconds = _coerce(f"DATABASES[{alias!r}]", "connect_timeout", value)
+    try:
+        seconds = _coerce(f"DATABASES[{alias!r}]", "connect_timeout", value)
+    except _Refused as refused:
+        raise ImproperlyConfigured(str(refused)) from None
     return max(2, math.ceil(float(seconds or 0)))
 
 
 def _check_known(where: str, name: object, is_libpq_parameter: Callable[[str], bool]) -> None:
     if not isinstance(name, str):
-        raise ImproperlyConfigured(f"{where}['OPTIONS'] has a key that is no string: {name!r}.")
+        raise _Refused(
+            Problem("E003", f"{where}['OPTIONS'] has a key that is no string: {name!r}.")
+        )
     known = OWN_OPTIONS | _SHARED_WITH_LIBPQ | DJANGO_OPTIONS
     if name in known or (name not in ELSEWHERE and is_libpq_parameter(name)):
         return
     if name in ELSEWHERE:
-        hint = f" Instead, {ELSEWHERE[name]}."
+        hint = f"Instead, {ELSEWHERE[name]}."
     else:
         close = get_close_matches(name.lower(), [*known, *LIBPQ_PARAMETERS], n=1, cutoff=0.6)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ImproperlyConfigured(
-        f"{where}['OPTIONS'] has an unknown key {name!r}: it is neither an option of django_pgpool "
-        f"({', '.join(field.name for field in fields(PoolOptions))}) nor a connection parameter of "
-        f"libpq.{hint}"
+        hint = f"Did you mean {close[0]!r}?" if close else ""
+    raise _Refused(
+        Problem(
+            "E003",
+            f"{where}['OPTIONS'] has an unknown key {name!r}: it is neither an option of "
+            f"django_pgpool ({', '.join(field.name for field in fields(PoolOptions))}) nor a "
+            "connection parameter of libpq.",
+            hint,
+        )
     )
 
 
@@ -212,8 +270,8 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _bad(where: str, name: str, value: Any, expected: str) -> ImproperlyConfigured:
+def _bad(where: str, name: str, value: Any, expected: str) -> _Refused:
     none = " (or None for no limit)" if name in _MAY_BE_NONE else ""
-    return ImproperlyConfigured(
-        f"{where}['OPTIONS'][{name!r}] must be {expected}{none}, not {value!r}."
+    return _Refused(
+        Problem("E004", f"{where}['OPTIONS'][{name!r}] must be {expected}{none}, not {value!r}.")
     )

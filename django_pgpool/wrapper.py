@@ -16,6 +16,7 @@ from django.utils.asyncio import async_unsafe
 from greenlet import getcurrent
 
 from . import registry
+from .checks.server import Validation
 from .drivers.hosts import first_to_open
 from .drivers.psycopg2 import is_libpq_parameter
 from .drivers.resolving import SAYS_ALL, where_to
@@ -58,6 +59,8 @@ class PooledMixin(Base):
 
     Names that Django owns are left alone: ``pool``, ``OPTIONS["pool"]``, ``_connection_pools``.
     """
+
+    validation_class = Validation
 
     _hold: Hold | None = None
     """What this wrapper holds: ``connection`` is the connection of that slot."""
