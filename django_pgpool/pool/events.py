@@ -53,7 +53,7 @@ class Event:
     idle: int
     waiting: int
     seconds: float | None = None
-    """What the duration means depends on the event; see the README's table of events."""
+    """What the duration means depends on the event; see docs/logs.md."""
     details: dict[str, str | int | float | None] = field(default_factory=dict)
 
 
