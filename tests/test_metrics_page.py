@@ -8,7 +8,8 @@ from django_pgpool import Snapshot
 from django_pgpool.observers import opentelemetry
 from django_pgpool.observers.prometheus import HISTOGRAMS, NUMBERS
 
-PAGE = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text()
+PAGES = Path(__file__).parent.parent / "docs"
+PAGE = (PAGES / "metrics.md").read_text()
 
 ATTRIBUTES = {"db.client.connection.pool.name", "db.client.connection.state"}
 
@@ -34,7 +35,7 @@ def test_every_field_of_the_snapshot():
 
 def test_every_metric_of_prometheus():
     documented = {
-        codes(name)[0]: (kind, codes(labels)) for name, kind, labels, _ in table(section("Prom"))
+        codes(name)[0]: (kind, codes(labels)) for name, kind, labels, _ in table(section("Prom").partition("\n### ")[0])
     }
     present = {}
     for numbers in NUMBERS:
@@ -49,3 +50,9 @@ def test_every_metric_of_opentelemetry():
     documented = {name.strip("`") for name, *_ in table(section("OpenTelemetry"))}
     source = Path(opentelemetry.__file__).read_text()
     assert documented == set(re.findall(r'"(db\.client\.connection\.[\w.]+)"', source)) - ATTRIBUTES
+
+
+def test_every_alert():
+    rows = table(section("Prom").partition("\n### Dashboard")[2].partition("\n### ")[0])
+    alerts = (PAGES / "monitoring" / "alerts.yaml").read_text()
+    assert [codes(name)[0] for name, _ in rows] == re.findall(r"alert: (\w+)", alerts)

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.gunicorn import site_under_gunicorn
-from support.metrics import metrics_off_at_the_end  # noqa: F401  a fixture
+from support.metrics import LABELS, STATES, metrics_off_at_the_end  # noqa: F401  a fixture
 from support.processes import PATCHED
 from support.waiting import eventually, running
 
@@ -16,24 +16,6 @@ from django_pgpool.observers import prometheus
 from django_pgpool.pool import Pool, Reason
 from django_pgpool.pool.buckets import BOUNDS
 from django_pgpool.pool.timed import TimedPool
-
-STATES = ("opening", "idle", "in_use", "closing")
-LABELS = {
-    "django_pgpool_connections": {"alias", "state"},
-    "django_pgpool_max_connections": {"alias"},
-    "django_pgpool_pending_requests": {"alias"},
-    "django_pgpool_timeouts_total": {"alias"},
-    "django_pgpool_evictions_total": {"alias", "reason"},
-    "django_pgpool_rejections_total": {"alias"},
-    "django_pgpool_abandoned_waits_total": {"alias"},
-    "django_pgpool_reclaimed_total": {"alias"},
-    "django_pgpool_open_failures_total": {"alias"},
-    **{
-        f"django_pgpool_{name}_seconds_{part}": {"alias", "le"} if part == "bucket" else {"alias"}
-        for name in ("wait", "use", "create")
-        for part in ("bucket", "count", "sum")
-    },
-}
 
 
 class Scrape:

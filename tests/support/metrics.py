@@ -1,4 +1,5 @@
-"""Metrics switched on for the length of a test: the other tests' pools are not to be timed."""
+"""What Prometheus is told, by name; and metrics switched on for the length of a test: the other
+tests' pools are not to be timed."""
 
 from __future__ import annotations
 
@@ -6,6 +7,24 @@ import pytest
 
 from django_pgpool import registry
 from django_pgpool.observers import readings
+
+STATES = ("opening", "idle", "in_use", "closing")
+LABELS = {
+    "django_pgpool_connections": {"alias", "state"},
+    "django_pgpool_max_connections": {"alias"},
+    "django_pgpool_pending_requests": {"alias"},
+    "django_pgpool_timeouts_total": {"alias"},
+    "django_pgpool_evictions_total": {"alias", "reason"},
+    "django_pgpool_rejections_total": {"alias"},
+    "django_pgpool_abandoned_waits_total": {"alias"},
+    "django_pgpool_reclaimed_total": {"alias"},
+    "django_pgpool_open_failures_total": {"alias"},
+    **{
+        f"django_pgpool_{name}_seconds_{part}": {"alias", "le"} if part == "bucket" else {"alias"}
+        for name in ("wait", "use", "create")
+        for part in ("bucket", "count", "sum")
+    },
+}
 
 
 @pytest.fixture
