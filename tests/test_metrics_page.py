@@ -34,9 +34,8 @@ def test_every_field_of_the_snapshot():
 
 
 def test_every_metric_of_prometheus():
-    documented = {
-        codes(name)[0]: (kind, codes(labels)) for name, kind, labels, _ in table(section("Prom").partition("\n### ")[0])
-    }
+    rows = table(section("Prom").partition("\n### ")[0])
+    documented = {codes(name)[0]: (kind, codes(labels)) for name, kind, labels, _ in rows}
     present = {}
     for numbers in NUMBERS:
         counts = numbers.family.__name__.startswith("Counter")
