@@ -19,6 +19,7 @@ from . import registry
 from .checks.server import Validation
 from .drivers.hosts import first_to_open
 from .drivers.psycopg2 import is_libpq_parameter
+from .drivers.redaction import redacted
 from .drivers.resolving import SAYS_ALL, where_to
 from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
 from .drivers.waiting import make_green
@@ -142,7 +143,14 @@ class PooledMixin(Base):
             for group in TCP_DEFAULTS:
                 if not params.keys() & group.keys():
                     params.update(group)
-        return first_to_open(params, self._open, self.settings_dict["OPTIONS"]["connect_timeout"])
+        seconds = self.settings_dict["OPTIONS"]["connect_timeout"]
+        try:
+            return first_to_open(params, self._open, seconds)
+        except psycopg2.Error as error:
+            said = str(error)
+            if (clean := redacted(said, params)) == said:
+                raise
+            raise type(error)(clean) from None
 
     def _open(self, params: dict[str, Any]) -> TrackedConnection:
         """At one host."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error
 from django.db.backends.base.validation import BaseDatabaseValidation
 
@@ -30,7 +31,7 @@ class Validation(BaseDatabaseValidation):
             return found
         try:
             problems = list(capacity.problems(alias, options, facts.ask(wrapper)))
-        except Error as error:
+        except (Error, ImproperlyConfigured) as error:
             problems = [unreachable(alias, error)]
         return [*found, *map(message, problems)]
 

@@ -11,7 +11,12 @@ from psycopg2.extensions import get_wait_callback
 
 
 def with_addresses(params: dict[str, Any]) -> dict[str, Any]:
-    """Connection parameters with ``hostaddr``, where psycopg2 is green and ``host`` is a name.
+    """``resolved()`` where psycopg2 is green; else libpq does it."""
+    return params if get_wait_callback() is None else resolved(params)
+
+
+def resolved(params: dict[str, Any]) -> dict[str, Any]:
+    """Connection parameters with ``hostaddr``, where ``host`` is a name; else the same dictionary.
 
     ``host`` stays: TLS, Kerberos and password files go by it. A host with several addresses becomes
     several entries, which libpq tries in turn, as it does by itself. Raises OperationalError where
@@ -21,7 +26,7 @@ def with_addresses(params: dict[str, Any]) -> dict[str, Any]:
     ports = str(params.get("port") or "").split(",")
     if len(ports) == 1:
         ports *= len(hosts)
-    for_libpq = get_wait_callback() is None or "hostaddr" in params or len(ports) != len(hosts)
+    for_libpq = "hostaddr" in params or len(ports) != len(hosts)
     if for_libpq or not any(map(_is_name, hosts)):
         return params
     entries: list[tuple[str, str, str]] = []

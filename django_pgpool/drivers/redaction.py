@@ -1,0 +1,31 @@
+"""Secrets, taken out of what others have to say: libpq repeats what it was given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+HIDDEN = "***"
+_SECRET = ("password", "sslpassword", "passfile", "sslkey")
+"""Parameters that are secrets, or paths of where they are kept."""
+_PLAIN = ("user", "dbname", "host", "hostaddr", "port")
+"""What a message is about; a password that is no other than one of these hides nothing."""
+_ANYWHERE = (
+    re.compile(r"(?<=://)([^\s:/@]*:)\S*(?=@)"),  # a URL
+    re.compile(r"(\bpassw(?:or)?d\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE),
+    re.compile(r'(\bpassword retrieved from file ")[^"]*'),
+    re.compile(r"(\bsslpassword\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE),
+)
+
+
+def redacted(text: str, params: Mapping[str, Any]) -> str:
+    """Without what is secret among these connection parameters, and without what looks like it."""
+    known = {str(params.get(name) or "") for name in _PLAIN}
+    for name in _SECRET:
+        value = str(params.get(name) or "")
+        if value and value not in known:
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, text)
+    for pattern in _ANYWHERE:
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return text

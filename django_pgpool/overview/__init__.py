@@ -1,0 +1,1 @@
+"""What ``manage.py pgpool`` tells: the settings, the server's capacity, advice, a probe."""
