@@ -101,10 +101,16 @@ def get_pool(alias: str = "default") -> Pool[Any]:
 
 
 def stats() -> tuple[Snapshot, ...]:
-    """The numbers of every pool of this process. Opens no connection."""
+    """The numbers of every pool of this process; those that have ended are among them as long as
+    they have connections. Opens no connection."""
     with _lock:
-        pools = [entry.pool for entry in _entries.values()]
-    return tuple(pool.snapshot() for pool in pools)
+        pools = {entry.pool: None for entry in _entries.values()}
+        ended = [pool for pool in _pools if pool not in pools]
+    snapshots = [pool.snapshot() for pool in ended]
+    return (
+        *(pool.snapshot() for pool in pools),
+        *(snapshot for snapshot in snapshots if snapshot.size),
+    )
 
 
 def watch(watcher: Callable[[Pool[Any]], None]) -> None:

@@ -129,6 +129,13 @@ def test_pools_that_are_there_already_are_counted_from_now_on(metrics_off_at_the
 
 # ---- several workers
 
+
+def test_a_directory_that_is_missing_is_an_error_at_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "missing"))
+    with pytest.raises(ValueError, match="PROMETHEUS_MULTIPROC_DIR is not set or not a directory"):
+        prometheus.register()
+
+
 SITE = """
 import os
 from pathlib import Path

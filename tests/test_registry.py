@@ -118,8 +118,9 @@ def test_close_pool_ends_every_session_and_the_next_query_works(make_alias):
         join(greenlets)
     assert alias.backends == 3
     alias.wrapper.close_pool()
-    assert pools(alias) == []
+    assert all(pool.closed for pool in pools(alias))
     eventually(lambda: alias.backends == 0)
+    eventually(lambda: pools(alias) == [])
     assert alias.ask("SELECT 1") == 1
 
 
@@ -139,6 +140,17 @@ def test_close_pool_covers_all_aliases_on_the_same_database(make_alias):
     eventually(lambda: first.backends + second.backends == 0)
 
 
+def test_a_pool_that_has_ended_is_in_stats_as_long_as_it_has_connections(make_alias):
+    alias = make_alias(maxsize=3)
+    with running(lambda: alias.ask("SELECT pg_sleep(0.2)")) as (greenlet,):
+        eventually(lambda: alias.pool.snapshot().in_use == 1)
+        alias.settings["OPTIONS"]["maxsize"] = 4
+        alias.ask("SELECT 1")
+        assert [(each.maxsize, each.closed) for each in pools(alias)] == [(4, False), (3, True)]
+        greenlet.get(timeout=10)
+    eventually(lambda: [each.maxsize for each in pools(alias)] == [4])
+
+
 def test_a_database_can_be_dropped_after_close_pool(make_alias, server):
     name = server.make_database()
     alias = make_alias(maxsize=3, NAME=name)
@@ -151,14 +163,14 @@ def test_a_database_can_be_dropped_after_close_pool(make_alias, server):
 
 
 def test_a_connection_to_no_database_is_never_pooled(alias):
-    before = stats()
+    before = pools(alias)
     with alias.wrapper._nodb_cursor() as cursor:
         cursor.execute("SELECT current_database(), pg_backend_pid()")
         database, pid = cursor.fetchone()
         assert database == "postgres"
         assert pid in alias.pids
     eventually(lambda: alias.backends == 0)
-    assert stats() == before
+    assert pools(alias) == before
     assert NO_DB_ALIAS not in {numbers.pool for numbers in stats()}
 
 

@@ -166,9 +166,9 @@ def register(registry: CollectorRegistry = REGISTRY) -> None:
     In the multiprocess mode of prometheus_client, which the environment variable
     PROMETHEUS_MULTIPROC_DIR switches on, the numbers of each process go into its files there, and
     ``registry`` is left alone. Call it once gevent has patched the process and before the first
-    query, as in ``AppConfig.ready()``; a second call does nothing.
+    query, as in ``AppConfig.ready()``; a second call does nothing. Raises ValueError where
+    PROMETHEUS_MULTIPROC_DIR is no directory.
     """
-    readings.begin()
     if {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"} & os.environ.keys():
         from .prometheus_files import mirror
 
@@ -176,3 +176,4 @@ def register(registry: CollectorRegistry = REGISTRY) -> None:
     elif registry not in _registered:
         registry.register(PoolCollector())
         _registered.add(registry)
+    readings.begin()

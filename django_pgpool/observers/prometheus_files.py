@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import atexit
 import os
+from contextlib import suppress
 from functools import cache
 from time import monotonic
 from typing import Any
 
 from prometheus_client import Counter, Gauge
 from prometheus_client.core import CounterMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import ValueClass
 
 from .. import registry
@@ -77,7 +79,8 @@ class Mirror:
         self._told[value] = number
 
     def _step(self, late: float) -> None:
-        self.write()
+        with suppress(OSError):  # a full disk: it is tried again
+            self.write()
 
     def _due(self) -> float:
         return max(monotonic(), self._written_at + INTERVAL)
@@ -120,8 +123,10 @@ _mirror: Mirror | None = None
 
 
 def mirror() -> None:
-    """Begin with it, in this process and in those that it forks. A second call does nothing."""
+    """Begin with it, in this process and in those that it forks. A second call does nothing.
+    ValueError where PROMETHEUS_MULTIPROC_DIR is no directory."""
     global _mirror  # noqa: PLW0603  there is one
+    MultiProcessCollector(None)  # type: ignore[no-untyped-call]  # raises it
     if _mirror is None:
         _mirror = Mirror()
         registry.watch(_watch)
@@ -140,7 +145,8 @@ def _observe(event: Event) -> None:
 
 def _write() -> None:
     if _mirror is not None:
-        _mirror.write()
+        with suppress(OSError):
+            _mirror.write()
 
 
 def _after_fork_in_child() -> None:
