@@ -63,8 +63,10 @@ def _run(scenario: Scenario, command: str, output: Output) -> None:
             raise typer.Exit(_code(interrupts)) from None
         interrupts.postpone()
         data = results(run, command)
-        print_summary(console, data)
-        path = report.write(data)
+        try:
+            path = report.write(data)  # first: nobody may read the output any more
+        finally:
+            print_summary(console, data)
         console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
     if interrupts.signum:
         raise typer.Exit(_code(interrupts))

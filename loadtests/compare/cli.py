@@ -92,13 +92,15 @@ def compare(
     command = repeat("python -m loadtests compare", context.params, context.args)
     with Interrupts() as interrupts:
         found = _measured(parts, rounds, place, interrupts, command)
-        path = report.write(found, html)
-        for file, make in outputs.items():
-            files.write(file, make(found))
         console = Console()
         if not console.is_terminal:
             console.width = WIDTH
-        show(console, found)
+        try:
+            path = report.write(found, html)
+            for file, make in outputs.items():
+                files.write(file, make(found))
+        finally:
+            show(console, found)
         console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
     if interrupts.signum:
         raise typer.Exit(128 + interrupts.signum)

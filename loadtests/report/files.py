@@ -44,13 +44,15 @@ class Report:
         """
         began = datetime.fromisoformat(data["began"]).astimezone()
         stem = f"{self._name}-{began:%Y-%m-%d-%H%M%S}"
+        if (self._directory / f"{stem}.json").exists():  # of another run, begun in the same second
+            stem += f"-{os.getpid()}"
         write(self._directory, f"{stem}.json", json.dumps(data, indent=1))
         return write(self._directory, f"{stem}.html", page(data))
 
 
 def write(directory: Path, name: str, text: str) -> Path:
     """Write a file, whole or not at all, and return its path. Raises LoadTestError."""
-    path, unfinished = directory / name, directory / f".{name}"
+    path, unfinished = directory / name, directory / f".{name}-{os.getpid()}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         try:

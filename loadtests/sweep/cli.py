@@ -91,39 +91,40 @@ def sweep(
         console.width = 120  # nothing to fit into
     report = Report(reports, f"sweep-{scenario}")
     report.prepare()
-    signum = _run(console, planned, _display(console, plain=plain), yes=yes)
-    data = data_of(planned, workers, max_connections)
-    print_summary(console, data)
-    path = report.write(data, html)
-    console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
-    if signum:
-        raise typer.Exit(128 + signum)
+    with Interrupts() as interrupts:
+        _run(console, planned, _display(console, plain=plain), interrupts, yes=yes)
+        data = data_of(planned, workers, max_connections)
+        try:
+            path = report.write(data, html)
+        finally:
+            print_summary(console, data)
+        console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
+    if interrupts.signum:
+        raise typer.Exit(128 + interrupts.signum)
     if planned.failure:
         raise SiteFailed(planned.failure, planned.log)
 
 
-def _run(console: Console, planned: Sweep, display: Any, *, yes: bool) -> int | None:
-    """Returns the signal that has ended it, if one has."""
+def _run(
+    console: Console, planned: Sweep, display: Any, interrupts: Interrupts, *, yes: bool
+) -> None:
+    """All runs, or those up to a signal; from then on another one is only remembered."""
     number = len(planned.points) * planned.rounds
     seconds = planned.scenario.seconds
-    with Interrupts() as interrupts:
-        try:
-            url = permitted_url(yes=yes)
-            place = (
-                database.own_schema(url)
-                if url
-                else database.embedded(planned.scenario.common.limit)
-            )
 
-            def tell(text: str) -> None:
-                console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def tell(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-            tell(f"{number} runs of {seconds:.0f} s and a moment: {number * seconds / 60:.0f} min")
-            run(planned, place, display, interrupts, tell)
-        except KeyboardInterrupt:
-            print("interrupted before the first run ended: there is no report", file=sys.stderr)
-            raise typer.Exit(128 + (interrupts.signum or 0)) from None
-        return interrupts.signum
+    try:
+        url = permitted_url(yes=yes)
+        place = (
+            database.own_schema(url) if url else database.embedded(planned.scenario.common.limit)
+        )
+        tell(f"{number} runs of {seconds:.0f} s and a moment: {number * seconds / 60:.0f} min")
+        run(planned, place, display, interrupts, tell)
+    except KeyboardInterrupt:
+        print("interrupted before the first run ended: there is no report", file=sys.stderr)
+        raise typer.Exit(128 + (interrupts.signum or 0)) from None
 
 
 # ---- what was asked for

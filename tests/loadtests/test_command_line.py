@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
+from example_runs import results
 
 from loadtests.options import SHARED
 from loadtests.scenarios import SCENARIOS
@@ -59,3 +61,21 @@ def test_every_scenario_explains_its_own_and_the_shared_options(command_line, na
     assert SCENARIOS[name].description in " ".join(out.split())
     for option in [*SCENARIOS[name].parameters(), *SHARED]:
         assert f"--{option.name} " in out
+
+
+def test_a_report_that_cannot_be_written_costs_no_more_than_the_report(
+    command_line, monkeypatch, tmp_path
+):
+    reports = tmp_path / "reports"
+
+    def execute(*arguments):
+        reports.touch()  # where the directory was to be
+        return SimpleNamespace(failure=None)
+
+    monkeypatch.setattr("loadtests.cli.execute", execute)
+    monkeypatch.setattr("loadtests.cli.results", lambda *arguments: results())
+    code, out, err = command_line("steady", "--reports", str(reports))
+    assert code == 2
+    assert "requests completed" in out
+    assert err.startswith(f"error: no report can be written to {reports}: ")
+    assert err.count("\n") == 1

@@ -11,7 +11,7 @@ from example_runs import results
 from rich.console import Console
 
 from loadtests.arrivals import Phase
-from loadtests.report import pair, print_summary, tables
+from loadtests.report import Report, pair, print_summary, tables
 from loadtests.report.charts.over_time import over_time
 from loadtests.report.charts.thin import POINTS, closed
 from loadtests.report.charts.timeline import Timeline
@@ -222,3 +222,11 @@ def test_how_many_files_there_must_be(command_line):
         code, _, err = command_line("report", *arguments)
         assert (code, err.count("\n")) == (2, 1)
         assert "--compare that of two" in err
+
+
+def test_runs_that_began_in_the_same_second_each_have_a_report(tmp_path):
+    report = Report(tmp_path, "steady")
+    pages = [report.write({**run(), "command": command}) for command in ("one", "two")]
+    assert len({*pages}) == 2
+    for command, page in zip(("one", "two"), pages, strict=True):
+        assert json.loads(page.with_suffix(".json").read_text())["command"] == command
