@@ -105,6 +105,20 @@ def test_who_holds_it_for_too_long(make_alias, events):
         assert request_id(events, "connection_held_too_long") == "r1"
 
 
+def test_who_ended_as_it_was_at_the_acquire_where_that_is_noted(make_alias, events):
+    alias = make_alias(held_warning=0.05)
+
+    def hold():
+        with bound_contextvars(request_id="r1"):
+            alias.wrapper.ensure_connection()
+            gevent.sleep(60)
+
+    with running(hold) as (greenlet,):
+        assert request_id(events, "connection_held_too_long") == "r1"
+        greenlet.kill()
+        assert request_id(events, "connection_reclaimed") == "r1"
+
+
 # ---- set-ups of logging
 
 OPTIONS = json.dumps({"maxsize": 1, "maxwait": 0.05, "held_warning": 0.05})

@@ -185,8 +185,8 @@ class Ledger(Generic[C]):
         now = self._clock()
         with self._lock:
             late = [(slot, note) for slot, note in self._noted() if now >= note.warn_at]
-            for slot, _ in late:
-                slot.note = None
+            for slot, note in late:
+                slot.note = note._replace(warn_at=NEVER)
         for slot, note in late:
             note.context.run(
                 self._tell,

@@ -191,9 +191,11 @@ class Pool(Capacity[C]):
 
     def reclaim(self, slot: Slot, lease: int, context: Context | None = None) -> None:
         """Give back what a dead owner still holds, in a greenlet of its own; observers are told in
-        its ``context``. Never switches and takes no lock: it is called by finalizers, and again
-        where it was killed before it began."""
+        its ``context``, or that of its acquire where that is noted. Never switches and takes no
+        lock: it is called by finalizers, and again where it was killed before it began."""
         if slot.lease == lease and slot.state is IN_USE:
+            if (note := slot.note) is not None and note.lease == lease:
+                context = note.context.copy()
             self._runtime.spawn(
                 lambda: (context or Context()).run(self._reclaim, slot, lease),
                 lambda: self.reclaim(slot, lease, context),
