@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import Context
 from typing import Any
-from weakref import WeakSet, ref
+from weakref import ref
 
 from gevent.monkey import get_original
 from greenlet import getcurrent
@@ -38,6 +38,10 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+_holds: set[ref[Hold]] = set()
+"""All there are. Each reference takes itself out at the end of what it refers to."""
+
+
 class Hold:
     """What one DatabaseWrapper holds at the moment: nothing where ``slot`` is None."""
 
@@ -49,8 +53,10 @@ class Hold:
         self.lease = 0
         self.wrapper = ref(wrapper)
         self.owner = ref(getcurrent())
+        """The greenlet that made it (of a plain thread: its main greenlet)."""
+        _holds.add(ref(self, _holds.discard))
         for guard in _guards():
-            guard.holds.add(self)
+            guard.holds.add(ref(self, guard.holds.discard))
 
     def let_go(self) -> Slot | None:
         """What was held; from here on it is up to the caller to give it back."""
@@ -76,14 +82,23 @@ class Hold:
         self.reclaim()  # the wrapper was dropped without close()
 
 
+def holds() -> list[Hold]:
+    """All of this process, of whichever pool, also those that hold nothing at the moment."""
+    return _alive(_holds)
+
+
+def _alive(references: set[ref[Hold]]) -> list[Hold]:
+    return [hold for reference in list(references) if (hold := reference()) is not None]
+
+
 class _Guard:
     """Dies with its greenlet or thread."""
 
     def __init__(self) -> None:
-        self.holds: WeakSet[Hold] = WeakSet()
+        self.holds: set[ref[Hold]] = set()
 
     def __del__(self) -> None:
-        for hold in list(self.holds):
+        for hold in _alive(self.holds):
             wrapper = hold.wrapper()
             # A wrapper that is shared with other threads may be in use by one of them.
             if wrapper is None or not wrapper.allow_thread_sharing:

@@ -138,6 +138,22 @@ class Ledger(Generic[C]):
                 last_error=None if error is None else str(error),
             )
 
+    def held(self) -> dict[Slot, tuple[int, float]]:
+        """The slots in use: the number of the lease and for how many seconds it is held."""
+        with self._lock:
+            now = self._clock()
+            return {
+                slot: (slot.lease, now - slot.acquired_at)
+                for slot in self._slots
+                if slot.state is IN_USE
+            }
+
+    def longest_wait(self) -> float | None:
+        """Seconds for which the first in the queue has waited; None: nobody waits."""
+        with suppress(IndexError):
+            return self._clock() - self._queue[0].queued_at
+        return None
+
     def _noted(self) -> list[tuple[Slot, Note]]:
         """The slots in use whose holder is known. *(locked)*"""
         return [

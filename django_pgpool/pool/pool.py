@@ -203,22 +203,24 @@ class Pool(Capacity[C]):
 
     # ---- what operators do
 
-    def drain(self) -> None:
-        """Replace every connection: idle ones are closed now, the others when they come back."""
+    def drain(self, *, user: str | None = None) -> None:
+        """Replace every connection: idle ones are closed now, the others when they come back.
+        ``user``: who asked for it, for the log."""
         with self._lock:
             for slot in self._slots:
                 condemn(slot, Reason.DRAINED)
         self._reap_now()
-        self._tell("pool_drained", Level.INFO)
+        self._tell("pool_drained", Level.INFO, **_by(user))
 
-    def resize(self, maxsize: int) -> None:
-        """Change the limit. A surplus is closed, idle ones now and the rest when they come back."""
+    def resize(self, maxsize: int, *, user: str | None = None) -> None:
+        """Change the limit. A surplus is closed, idle ones now and the rest when they come back.
+        ``user``: who asked for it, for the log. Raises ValueError."""
         if maxsize < max(self.minsize, 1):
             raise ValueError(
                 f"maxsize must be at least 1 and not below minsize={self.minsize}, not {maxsize}"
             )
         with self._lock:
-            self.maxsize = maxsize
+            before, self.maxsize = self.maxsize, maxsize
             sound = [slot for slot in self._slots if slot.doom is None]
             idle_first = sorted(sound, key=lambda slot: (slot.state is not IDLE, slot.last_used))
             for slot in idle_first[: max(len(sound) - maxsize, 0)]:
@@ -226,6 +228,9 @@ class Pool(Capacity[C]):
             errands = self._decide(self._clock())
         self._carry_out(errands)
         self._reap_now()
+        self._tell(
+            "pool_resized", Level.INFO, resized_from=before, resized_to=maxsize, **_by(user)
+        )
 
     def retire(self) -> None:
         """End the pool, and fail nobody: who waits is served, and so is who still comes. What is
@@ -462,3 +467,7 @@ class Pool(Capacity[C]):
             f"Pool {self.name!r}: this connection was released before (its slot is "
             f"{slot.state.value}, lease {slot.lease}). Release what you have acquired, once."
         )
+
+
+def _by(user: str | None) -> dict[str, str]:
+    return {} if user is None else {"user": user}
