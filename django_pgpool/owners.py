@@ -84,11 +84,7 @@ class Hold:
 
 def holds() -> list[Hold]:
     """All of this process, of whichever pool, also those that hold nothing at the moment."""
-    return _alive(_holds)
-
-
-def _alive(references: set[ref[Hold]]) -> list[Hold]:
-    return [hold for reference in list(references) if (hold := reference()) is not None]
+    return [hold for reference in list(_holds) if (hold := reference()) is not None]
 
 
 class _Guard:
@@ -98,7 +94,10 @@ class _Guard:
         self.holds: set[ref[Hold]] = set()
 
     def __del__(self) -> None:
-        for hold in _alive(self.holds):
+        for reference in list(self.holds):
+            hold = reference()
+            if hold is None:
+                continue
             wrapper = hold.wrapper()
             # A wrapper that is shared with other threads may be in use by one of them.
             if wrapper is None or not wrapper.allow_thread_sharing:

@@ -113,6 +113,12 @@ def stats() -> tuple[Snapshot, ...]:
     )
 
 
+def entries() -> list[Entry]:
+    """What leads to the pools of this process."""
+    with _lock:
+        return list(_entries.values())
+
+
 def watch(watcher: Callable[[Pool[Any]], None]) -> None:
     """Have it told, once, of every pool of this process, those that are made later included; in a
     forked child, of those that are made there. It must not switch: it is called under a lock."""

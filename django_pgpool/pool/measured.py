@@ -56,7 +56,7 @@ class MeasuredPool(TimedPool[C]):
         self._most = dict.fromkeys(STATES, 0)
         self._wait, self._use, self._open_time = (Histogram(1e-6) for _ in range(3))
         record = self._wait.record
-        self._meter = Meter(record, record, self._use.record, self._open_time.record)
+        self._told(Meter(record, record, self._use.record, self._open_time.record))
         self._needed = Histogram(1)
         self._ended_seconds = 0.0
         """How long those connections lived that are no more."""

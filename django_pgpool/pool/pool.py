@@ -228,9 +228,7 @@ class Pool(Capacity[C]):
             errands = self._decide(self._clock())
         self._carry_out(errands)
         self._reap_now()
-        self._tell(
-            "pool_resized", Level.INFO, resized_from=before, resized_to=maxsize, **_by(user)
-        )
+        self._tell("pool_resized", Level.INFO, resized_from=before, resized_to=maxsize, **_by(user))
 
     def retire(self) -> None:
         """End the pool, and fail nobody: who waits is served, and so is who still comes. What is

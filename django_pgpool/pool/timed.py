@@ -30,9 +30,16 @@ class Meter(NamedTuple):
     opened: Record
     """A successful opening took."""
 
-    def and_then(self, other: Meter) -> Meter:
-        """Both are told."""
-        return Meter(*(_both(*pair) for pair in zip(self, other, strict=True)))
+
+SILENT = Meter(*[lambda seconds: None] * 4)
+
+
+def _all_of(meters: tuple[Meter, ...]) -> Meter:
+    """One that tells them all."""
+    together = meters[0] if meters else SILENT
+    for meter in meters[1:]:
+        together = Meter(*(_both(*pair) for pair in zip(together, meter, strict=True)))
+    return together
 
 
 def _both(first: Record, second: Record) -> Record:
@@ -44,17 +51,27 @@ def _both(first: Record, second: Record) -> Record:
 
 
 class TimedPool(Pool[C]):
-    """A pool that tells its meter. See ``meter``, which makes one of any pool."""
+    """A pool that tells its meters. See ``meter``, which makes one of any pool, and ``unmeter``,
+    which may do the reverse at any moment: so no method asks for ``super()``, nor for one of this
+    class after it could have been left.
+    """
 
+    _meters: tuple[Meter, ...]
     _meter: Meter
+    """All of them in one."""
+
+    def _told(self, *meters: Meter) -> None:
+        self._meter = _all_of(meters)
+        self._meters = meters
 
     def acquire(self, maxwait: float | None = None) -> Slot:
         """As ``Pool.acquire``."""
         slot = None
+        acquired = getattr(self, "_acquired", _nothing)
         started = self._clock()
         try:
-            slot = super().acquire(maxwait)
-            self._acquired(slot, self._clock() - started)
+            slot = Pool.acquire(self, maxwait)
+            acquired(slot, self._clock() - started)
         except BaseException:
             if slot is not None:  # of a signal handler, while that was written down
                 self._pass_on(slot)
@@ -66,18 +83,20 @@ class TimedPool(Pool[C]):
     def release(self, slot: Slot, lease: int) -> None:
         """As ``Pool.release``."""
         acquired_at = slot.acquired_at
+        released = getattr(self, "_released", _nothing)
         held = slot.lease == lease and slot.state is IN_USE
         try:
-            super().release(slot, lease)
+            Pool.release(self, slot, lease)
         finally:
             if held:
-                self._released(self._clock() - acquired_at)
+                released(self._clock() - acquired_at)
 
     def evict(self, slot: Slot, lease: int, reason: Reason = Reason.BROKEN) -> None:
         """As ``Pool.evict``."""
         acquired_at = slot.acquired_at
-        super().evict(slot, lease, reason)
-        self._released(self._clock() - acquired_at)
+        released = getattr(self, "_released", _nothing)
+        Pool.evict(self, slot, lease, reason)
+        released(self._clock() - acquired_at)
 
     def _acquired(self, slot: Slot, seconds: float) -> None:
         self._meter.waited(seconds)
@@ -88,16 +107,26 @@ class TimedPool(Pool[C]):
     def _opened(self, slot: Slot, started: float) -> None:
         seconds = self._clock() - started
         try:
-            super()._opened(slot, started)
+            Pool._opened(self, slot, started)
         finally:
             self._meter.opened(seconds)
+
+
+def _nothing(*_: object) -> None:
+    """Instead of a method: another thread has just left the class."""
 
 
 def meter(pool: Pool[Any], meter: Meter) -> None:
     """Have ``meter`` told from now on, beside those that are told already. In a pool at work, too:
     only its methods become others."""
-    if isinstance(pool, TimedPool):
-        pool._meter = pool._meter.and_then(meter)
-    else:
-        pool._meter = meter  # type: ignore[attr-defined]  # it is one in a moment
+    TimedPool._told(pool, *getattr(pool, "_meters", ()), meter)  # type: ignore[arg-type]
+    if not isinstance(pool, TimedPool):
         pool.__class__ = TimedPool
+
+
+def unmeter(pool: Pool[Any], meter: Meter) -> None:
+    """Have it told no more; a pool that tells none is as it was before."""
+    meters: tuple[Meter, ...] = getattr(pool, "_meters", ())
+    TimedPool._told(pool, *(other for other in meters if other is not meter))  # type: ignore[arg-type]
+    if type(pool) is TimedPool and not pool._meters:
+        pool.__class__ = Pool
