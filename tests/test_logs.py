@@ -52,6 +52,7 @@ def one_of_each(make_alias, events):
             alias.ask("SELECT 1")
         holder.kill()
     alias.pool.drain()
+    alias.pool.resize(2)
     alias.ask("SELECT 1")
     closed.pool.close()
     with pytest.raises(OperationalError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..options import PoolOptions
+from ..pool import Snapshot
 from .charts import seconds
 from .holders import Holder
 from .sampler import Sample
@@ -16,10 +17,10 @@ OFTEN = 0.05
 
 
 def advice(
-    options: PoolOptions, samples: Sequence[Sample], held: Sequence[Holder]
+    options: PoolOptions, samples: Sequence[Sample], now: Snapshot, held: Sequence[Holder]
 ) -> Iterator[str]:
     """Sentences; none where all is well."""
-    first, now = samples[0].snapshot, samples[-1].snapshot
+    first = samples[0].snapshot
     if now.last_error is not None:
         yield (
             "The last attempt to open a connection failed. Look at the server, the network and the "
@@ -32,7 +33,8 @@ def advice(
             "holds them), or raise maxsize within the server's max_connections."
         )
     acquires, waits = now.acquires - first.acquires, now.waits - first.waits
-    at_limit = any(s.snapshot.in_use >= s.snapshot.maxsize for s in samples)
+    seen = [now, *(sample.snapshot for sample in samples)]
+    at_limit = any(snapshot.in_use >= snapshot.maxsize for snapshot in seen)
     if at_limit and acquires and waits > OFTEN * acquires:
         waited = now.wait_seconds - first.wait_seconds
         yield (

@@ -75,7 +75,7 @@ def _panel(
             charts.durations("Wait for a connection", samples, "wait"),
             charts.durations("Time in use", samples, "use"),
         ],
-        advice=list(advice.advice(entry.options, samples, held)),
+        advice=list(advice.advice(entry.options, samples, snapshot, held)),
         holders=held[:SHOWN],
         more=max(len(held) - SHOWN, 0),
         evictions=[

@@ -95,11 +95,11 @@ def _request(frame: FrameType | None) -> str | None:
 
 
 def _begun_with(owner: Any, frame: FrameType | None) -> str:
-    run = getattr(owner, "_run", None)
-    if run is not None and hasattr(run, "__qualname__"):
+    run: Any = getattr(owner, "_run", None)
+    if frame is not None and hasattr(run, "__qualname__"):
         return f"{run.__module__}.{run.__qualname__}"
     outermost = list(_outwards(frame))[-1:]
-    return outermost[0].f_code.co_qualname if outermost else "unknown"
+    return outermost[0].f_code.co_qualname if outermost else "has ended"
 
 
 def _name(owner: Any, thread: int) -> str:

@@ -22,9 +22,10 @@ MEANINGS = {
     "cancel_timeout": "So long the server is asked to end a statement that nobody waits for.",
     "held_warning": "A connection held for longer is reported in the log.",
     "stats_interval": "So often a line pool_stats is logged.",
+    "workers": "How many processes use these settings; the checks need it.",
 }
 """By option; held together with the options by a test."""
-NOT_SECONDS = ("maxsize", "minsize", "maxwaiting", "reset")
+NOT_SECONDS = ("maxsize", "minsize", "maxwaiting", "reset", "workers")
 
 
 class Setting(NamedTuple):

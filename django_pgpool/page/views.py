@@ -42,7 +42,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
-_engine = Engine(dirs=[HERE / "templates"])
+_engine = Engine(dirs=[str(HERE / "templates")])
 """Of its own: the site's templates may be of another kind."""
 
 

@@ -210,7 +210,7 @@ class Pool(Capacity[C]):
             for slot in self._slots:
                 condemn(slot, Reason.DRAINED)
         self._reap_now()
-        self._tell("pool_drained", Level.INFO, **_by(user))
+        self._tell("pool_drained", Level.INFO, user=user)
 
     def resize(self, maxsize: int, *, user: str | None = None) -> None:
         """Change the limit. A surplus is closed, idle ones now and the rest when they come back.
@@ -228,7 +228,8 @@ class Pool(Capacity[C]):
             errands = self._decide(self._clock())
         self._carry_out(errands)
         self._reap_now()
-        self._tell("pool_resized", Level.INFO, resized_from=before, resized_to=maxsize, **_by(user))
+        told = {"resized_from": before, "resized_to": maxsize}
+        self._tell("pool_resized", Level.INFO, **told, user=user)
 
     def retire(self) -> None:
         """End the pool, and fail nobody: who waits is served, and so is who still comes. What is
@@ -465,7 +466,3 @@ class Pool(Capacity[C]):
             f"Pool {self.name!r}: this connection was released before (its slot is "
             f"{slot.state.value}, lease {slot.lease}). Release what you have acquired, once."
         )
-
-
-def _by(user: str | None) -> dict[str, str]:
-    return {} if user is None else {"user": user}

@@ -129,4 +129,4 @@ def unmeter(pool: Pool[Any], meter: Meter) -> None:
     meters: tuple[Meter, ...] = getattr(pool, "_meters", ())
     TimedPool._told(pool, *(other for other in meters if other is not meter))  # type: ignore[arg-type]
     if type(pool) is TimedPool and not pool._meters:
-        pool.__class__ = Pool
+        pool.__class__ = Pool  # type: ignore[assignment]
