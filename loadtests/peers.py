@@ -17,6 +17,15 @@ ALWAYS = ("Django", "gevent", "greenlet", "gunicorn", "packaging")
 """packaging: gunicorn needs it for gevent."""
 SHARED = (*ALWAYS, "hdrhistogram", "psycogreen", "psycopg2-binary")
 """What a peer uses in the version that is installed here, if it uses it."""
+BENEATH = ("SQLAlchemy", "psycopg-pool")
+"""What the peers' pools really are."""
+_VERSIONS = """
+import sys
+from importlib.metadata import distributions
+for found in distributions():
+    if found.name in sys.argv:
+        print(found.name, found.version)
+"""
 PATIENCE = 300.0
 """Seconds that an installation may take."""
 PIP = ("--quiet", "--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "15")
@@ -78,15 +87,12 @@ def pinned(requirements: tuple[str, ...]) -> list[str]:
 
 
 def installed(python: Path, requirements: tuple[str, ...]) -> dict[str, str]:
-    """Versions of ``requirements`` in the environment of ``python``, by name."""
+    """Versions of ``requirements``, and of what they are made of, in the environment of ``python``,
+    by name."""
     names = [requirement.partition("[")[0] for requirement in requirements]
-    program = (
-        "import sys; from importlib.metadata import version as v; print(*map(v, sys.argv[1:]))"
-    )
-    done = subprocess.run(
-        [python, "-c", program, *names], capture_output=True, text=True, check=True
-    )
-    return dict(zip(names, done.stdout.split(), strict=True))
+    command = [python, "-c", _VERSIONS, *names, *BENEATH]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(line.split() for line in done.stdout.splitlines())
 
 
 def _version(name: str) -> str | None:

@@ -104,7 +104,12 @@ def _connections(name: str, engines: list[Data], reference: str) -> Figure:
         .transform_calculate(width=own)
         .encode(
             x=alt.X("at:Q", title="seconds"),
-            y=alt.Y("value:Q", title="connections", scale=alt.Scale(type="symlog")),
+            y=alt.Y(
+                "value:Q",
+                title="connections",
+                scale=alt.Scale(type="symlog"),
+                axis=alt.Axis(values=[0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]),
+            ),
             color=colours(series),
             strokeDash=dashes(series),
             strokeWidth=alt.StrokeWidth("width:Q", scale=None, legend=None),
