@@ -5,8 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from django_pgpool import Snapshot
-from django_pgpool.observers import opentelemetry
-from django_pgpool.observers.prometheus import HISTOGRAMS, NUMBERS
+from django_pgpool.metrics import opentelemetry
+from django_pgpool.metrics.prometheus import HISTOGRAMS, NUMBERS
 
 PAGES = Path(__file__).parent.parent / "docs"
 PAGE = (PAGES / "metrics.md").read_text()

@@ -8,7 +8,7 @@ from support.metrics import metrics_off_at_the_end  # noqa: F401  a fixture
 from support.waiting import eventually, running
 
 from django_pgpool import PoolExhausted
-from django_pgpool.observers import opentelemetry
+from django_pgpool.metrics import opentelemetry
 from django_pgpool.pool.buckets import BOUNDS
 
 POOL_NAME = "db.client.connection.pool.name"

@@ -12,7 +12,7 @@ from support.processes import PATCHED
 from support.waiting import eventually, running
 
 from django_pgpool import PoolExhausted
-from django_pgpool.observers import prometheus
+from django_pgpool.metrics import prometheus
 from django_pgpool.pool import Pool, Reason
 from django_pgpool.pool.buckets import BOUNDS
 from django_pgpool.pool.timed import TimedPool
@@ -143,7 +143,7 @@ import django
 import gevent
 django.setup()
 from django.db import connection
-from django_pgpool.observers import prometheus, prometheus_files
+from django_pgpool.metrics import prometheus, prometheus_files
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 prometheus_files.INTERVAL = 0.05
 prometheus.register()

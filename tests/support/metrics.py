@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from django_pgpool import registry
-from django_pgpool.observers import readings
+from django_pgpool.metrics import readings
 
 STATES = ("opening", "idle", "in_use", "closing")
 LABELS = {
