@@ -11,6 +11,8 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from .redaction import redacted
+
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
@@ -58,6 +60,10 @@ _SHORTEST = {"stats_interval": 0.1}
 _MAY_BE_NONE = frozenset(
     {"expires", "cleanup", "maxwaiting", "read_timeout", "cancel_timeout", "held_warning"}
     | {"stats_interval", "workers"}
+)
+_LIBPQ_NUMBERS = frozenset(
+    {"keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval"}
+    | {"tcp_user_timeout"}
 )
 _SHARED_WITH_LIBPQ = frozenset({"connect_timeout"})
 
@@ -171,6 +177,16 @@ def examine(
                 '("pool": False switches pooling off.)',
             )
         )
+    problems += [
+        Problem(
+            "E008",
+            f"{where}[{key!r}] is a URL.",
+            "Take it apart into NAME, USER, PASSWORD, HOST and PORT, as dj_database_url.parse() "
+            "does.",
+        )
+        for key in ("NAME", "HOST")
+        if "://" in str(settings_dict.get(key) or "")
+    ]
     values: dict[str, Any] = {}
     own = {field.name for field in fields(PoolOptions)}
     for name, value in options.items():
@@ -178,6 +194,8 @@ def examine(
             _check_known(where, name, is_libpq_parameter)
             if name in own:
                 values[name] = _coerce(where, name, value)
+            elif name in _LIBPQ_NUMBERS and value is not None:
+                _check_whole(where, name, value)
         except _Refused as refused:
             problems.append(refused.problem)
     parsed = PoolOptions(**values)
@@ -270,8 +288,19 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _check_whole(where: str, name: str, value: Any) -> None:
+    """psycopg2 says nothing more than "can't get cancellation key"."""
+    number = _number(value)
+    if number is None or not number.is_integer():
+        raise _bad(where, name, value, "a whole number")
+
+
 def _bad(where: str, name: str, value: Any, expected: str) -> _Refused:
     none = " (or None for no limit)" if name in _MAY_BE_NONE else ""
     return _Refused(
-        Problem("E004", f"{where}['OPTIONS'][{name!r}] must be {expected}{none}, not {value!r}.")
+        Problem(
+            "E004",
+            f"{where}['OPTIONS'][{name!r}] must be {expected}{none}, not "
+            f"{redacted(repr(value), {})}.",
+        )
     )

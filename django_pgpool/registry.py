@@ -31,9 +31,9 @@ PING_AFTER = 1.0
 @dataclass(slots=True)
 class Entry:
     pool: Pool[Any]
-    settings: dict[str, Any]
+    settings: dict[str, Any] = field(repr=False)
     """Copy of the settings that last led here; equal settings find it by one comparison."""
-    source: dict[str, Any]
+    source: dict[str, Any] = field(repr=False)
     """The dictionary itself: what is in it now may be newer."""
     options: PoolOptions
     wrapper_class: type[PooledMixin]

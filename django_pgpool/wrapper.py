@@ -17,9 +17,9 @@ from greenlet import getcurrent
 
 from . import registry
 from .checks.server import Validation
+from .drivers.bound import TIMEOUT
 from .drivers.hosts import first_to_open
 from .drivers.psycopg2 import is_libpq_parameter
-from .drivers.redaction import redacted
 from .drivers.resolving import SAYS_ALL, where_to
 from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
 from .drivers.waiting import make_green
@@ -27,6 +27,7 @@ from .options import OWN_OPTIONS, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
 from .pool import Pool, Slot
+from .redaction import redacted
 from .registry import latest
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ TCP_DEFAULTS: tuple[dict[str, int], ...] = (
 """Where the user has set none of a group: a peer that is gone is noticed within a minute by an idle
 connection and within 30 s by one that has sent something, not after hours. (Milliseconds in
 tcp_user_timeout; unix sockets ignore them.)"""
+
+
+REACHABLE = (
+    "Can it be reached from here (address, firewall)? Where it is only slow, raise "
+    "OPTIONS['connect_timeout']."
+)
 
 
 @async_unsafe
@@ -148,7 +155,10 @@ class PooledMixin(Base):
             return first_to_open(params, self._open, seconds)
         except psycopg2.Error as error:
             said = str(error)
-            if (clean := redacted(said, params)) == said:
+            clean = redacted(said, params)
+            if said.startswith(TIMEOUT):
+                clean = f"{where_to(params)}{clean}. {REACHABLE}"
+            if clean == said:
                 raise
             raise type(error)(clean) from None
 

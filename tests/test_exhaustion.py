@@ -91,7 +91,7 @@ def test_more_than_maxwaiting_callers_are_turned_away_at_once(make_alias):
                     greenlet.get(timeout=20)
     assert elapsed.seconds < 15
     assert str(caught.value) == (
-        f"Pool {alias.name!r}: 1 callers are waiting already (maxwaiting=1). maxsize=1: in use 1, "
+        f"Pool {alias.name!r}: 1 caller is waiting already (maxwaiting=1). maxsize=1: in use 1, "
         "opening 0, idle 0; waiting 1. Hold connections for less time, or raise "
         "OPTIONS['maxsize'] (within the server's max_connections) or OPTIONS['maxwaiting']."
     )

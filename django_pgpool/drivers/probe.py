@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ
 
-from .redaction import redacted
+from ..redaction import redacted
 from .resolving import SAYS_ALL, resolved, where_to
 from .sockets import READ, WRITE, wait_for
 
@@ -72,8 +72,9 @@ def probe(params: Mapping[str, Any], seconds: float) -> Probe:
             clock.begin(CLOSING)
             connection.close()
             clock.end()
-    except (psycopg2.Error, OSError) as error:
-        said = " ".join(str(error).split())
+    except (psycopg2.Error, OSError, SystemError) as error:
+        # psycopg2 2.9 leaves some errors of its own pending: a SystemError, caused by them.
+        said = " ".join(str(error.__cause__ or error).split())
         where = "" if said.startswith(SAYS_ALL) else where_to(addressed)
         found.error = redacted(f"{where}{said}", given)
         found.failed_at = clock.failed_at

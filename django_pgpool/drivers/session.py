@@ -76,6 +76,10 @@ class TrackedConnection(Connection):
         super().__init__(*args, **kwargs)
         self._named: WeakSet[Any] = WeakSet()
 
+    def __repr__(self) -> str:
+        # psycopg2's own shows the connection string, of which it hides no more than the password.
+        return f"<{type(self).__name__} pid={self.info.backend_pid} closed={self.closed}>"
+
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         cursor = super().cursor(*args, **kwargs)
         if not isinstance(cursor, TrackingCursor):

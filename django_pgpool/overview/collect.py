@@ -18,8 +18,8 @@ from ..checks.server import unreachable
 from ..checks.settings import of_alias
 from ..drivers.probe import Probe, probe
 from ..drivers.psycopg2 import is_libpq_parameter
-from ..drivers.redaction import redacted
 from ..options import PoolOptions, Problem, examine
+from ..redaction import redacted
 
 Data = dict[str, Any]
 

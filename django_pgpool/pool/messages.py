@@ -6,18 +6,35 @@ from .errors import one_line
 from .stats import Snapshot
 
 
-def timed_out(numbers: Snapshot, maxwait: float, waited: float, error: BaseException | None) -> str:
-    """For a caller whose ``maxwait`` ran out."""
+def timed_out(
+    numbers: Snapshot,
+    maxwait: float,
+    waited: float,
+    error: BaseException | None,
+    *,
+    full: bool = False,
+) -> str:
+    """For a caller whose ``maxwait`` ran out. ``error``: of the last opening, where that failed;
+    ``full``: because the server takes no more connections."""
     return (
         f"Pool {numbers.pool!r}: no connection within maxwait={maxwait:g} s "
         f"(waited {waited:.2f} s). "
-        f"{_numbers(numbers)} " + _advice(numbers, error)
+        f"{_numbers(numbers)} " + _advice(numbers, error, full)
     )
 
 
-def _advice(numbers: Snapshot, error: BaseException | None) -> str:
+def _advice(numbers: Snapshot, error: BaseException | None, full: bool) -> str:
     if error is not None:
-        return f"The last attempt to open a connection failed: {one_line(error)}"
+        failed = f"The last attempt to open a connection failed: {one_line(error).rstrip('.')}."
+        if full:
+            return (
+                f"{failed} The server has no room for this pool's maxsize beside its other "
+                f"clients: `manage.py check --database {numbers.pool}` compares them."
+            )
+        return (
+            f"{failed} See to the server, the network and the connection's settings: "
+            f"`manage.py pgpool {numbers.pool} --probe` names the step that fails."
+        )
     if numbers.opening and not numbers.in_use:
         return (
             "Opening a connection takes too long: look at the server and the network, or raise "
@@ -32,9 +49,19 @@ def _advice(numbers: Snapshot, error: BaseException | None) -> str:
 def queue_full(numbers: Snapshot, maxwaiting: int) -> str:
     """For a caller who was not allowed to queue."""
     return (
-        f"Pool {numbers.pool!r}: {numbers.waiting} callers are waiting already "
+        f"Pool {numbers.pool!r}: {numbers.waiting} "
+        f"{'caller is' if numbers.waiting == 1 else 'callers are'} waiting already "
         f"(maxwaiting={maxwaiting}). {_numbers(numbers)} Hold connections for less time, or raise "
         "OPTIONS['maxsize'] (within the server's max_connections) or OPTIONS['maxwaiting']."
+    )
+
+
+def closed(name: str) -> str:
+    """For a caller who comes too late, or waits as the pool is closed."""
+    return (
+        f"Pool {name!r} is closed: it hands out nothing any more. Somebody has called its close(), "
+        f"or this process is ending. After connections[{name!r}].close_pool() the next query "
+        "begins a new pool."
     )
 
 

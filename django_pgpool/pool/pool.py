@@ -16,7 +16,7 @@ from ..exceptions import PoolClosed, PoolExhausted
 from .capacity import Capacity, condemn
 from .driver import C, Driver
 from .events import Level, Observer, Reason
-from .messages import queue_full, timed_out
+from .messages import closed, queue_full, timed_out
 from .note import note_of_caller
 from .reaper import BLOCKED, NEVER
 from .runtime import Parker, Runtime, allocate_lock, current_runtime, get_ident
@@ -340,7 +340,8 @@ class Pool(Capacity[C]):
             raise waiter.error
         waited = self._clock() - started
         error = self._growth.error
-        message = timed_out(self.snapshot(), maxwait, waited, error)
+        full = error is not None and self._driver.is_full(error)
+        message = timed_out(self.snapshot(), maxwait, waited, error, full=full)
         raise self._exhaustion(message, waited) from error
 
     def _see_to_queue(self, now: float) -> None:
@@ -394,7 +395,7 @@ class Pool(Capacity[C]):
         return PoolExhausted(message, self.snapshot(), waited)
 
     def _closed_error(self) -> PoolClosed:
-        return PoolClosed(f"Pool {self.name!r} is closed.")
+        return PoolClosed(closed(self.name))
 
     # ---- release
 

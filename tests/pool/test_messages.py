@@ -49,7 +49,8 @@ def test_the_server_has_refused(rig: Rig) -> None:
     assert message(rig) == (
         "Pool 'shop': no connection within maxwait=1.5 s (waited 1.50 s). maxsize=2: in use 1, "
         "opening 0, idle 0; waiting 0. The last attempt to open a connection failed: too many "
-        "clients already"
+        "clients already. See to the server, the network and the connection's settings: `manage.py "
+        "pgpool shop --probe` names the step that fails."
     )
 
 
@@ -59,7 +60,49 @@ def test_an_error_of_several_lines_becomes_one(rig: Rig) -> None:
     error = Outcome(error=lambda: DriverError("FATAL:\n\tno\n"))
     rig.driver.is_transient = lambda error: True  # type: ignore[method-assign]
     rig.driver.always("open", error)
-    assert message(rig).endswith("failed: FATAL: no")
+    assert " failed: FATAL: no. See to " in message(rig)
+
+
+def test_the_server_is_full(rig: Rig) -> None:
+    rig.build(name="shop", maxsize=2, maxwait=1.5)
+    rig.acquire()
+    rig.driver.is_full = lambda error: True  # type: ignore[method-assign]
+    rig.driver.always("open", FULL)
+    assert message(rig).endswith(
+        "The last attempt to open a connection failed: too many clients already. The server has no "
+        "room for this pool's maxsize beside its other clients: `manage.py check --database shop` "
+        "compares them."
+    )
+
+
+def test_closed(rig: Rig) -> None:
+    pool = rig.build(name="shop")
+    pool.close()
+    with pytest.raises(PoolClosed) as caught:
+        pool.acquire()
+    assert str(caught.value) == (
+        "Pool 'shop' is closed: it hands out nothing any more. Somebody has called its close(), or "
+        "this process is ending. After connections['shop'].close_pool() the next query begins a "
+        "new pool."
+    )
+
+
+def test_opening_takes_too_long(rig: Rig) -> None:
+    rig.build(name="shop", maxsize=2, maxwait=1.5)
+    rig.driver.always("open", HELD)
+    assert message(rig) == (
+        "Pool 'shop': no connection within maxwait=1.5 s (waited 1.50 s). maxsize=2: in use 0, "
+        "opening 1, idle 0; waiting 0. Opening a connection takes too long: look at the server and "
+        "the network, or raise OPTIONS['maxwait'] above OPTIONS['connect_timeout']."
+    )
+
+
+def test_one_is_waiting(rig: Rig) -> None:
+    rig.build(name="shop", maxsize=1, maxwaiting=1)
+    rig.acquire()
+    rig.waiters(1)
+    (waiter,) = rig.waiters(1)
+    assert str(waiter.error).startswith("Pool 'shop': 1 caller is waiting already (maxwaiting=1).")
 
 
 def test_too_many_are_waiting(rig: Rig) -> None:
