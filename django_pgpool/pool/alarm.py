@@ -4,9 +4,7 @@ they have joined the queue."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from itertools import count
+from collections.abc import Callable
 from typing import Any
 
 LONGEST_SLEEP = 1e6
@@ -52,28 +50,23 @@ class Alarm:
         # Repeated, should a signal handler's exception end the ringing.
         timer = self.hub.loop.timer(min(max(seconds, 0.0), LONGEST_SLEEP), AGAIN)
         timer.start(self._ring)
-        self.unset()
-        self.timer = timer
+        old, self.timer = self.timer, timer
+        if old is not None:
+            old.close()
 
     def unset(self) -> None:
         """Let it not ring."""
-        if self.timer is not None:
-            self.timer.close()
-            self.timer = None
+        old, self.timer, self.latest = self.timer, None, 0.0
+        if old is not None:
+            old.close()
 
     def _ring(self) -> None:
         """In the hub."""
         now = self._clock()
-        for waiter in self._waiters():
+        for waiter in list(self._queue):  # which other threads may shorten meanwhile
             if waiter.alarm is self:
                 if waiter.due > now:
                     self.set(waiter.due - now)
                     return
                 waiter.wake()
         self.unset()
-
-    def _waiters(self) -> Iterator[Any]:
-        """The queue, which other threads may change meanwhile."""
-        with suppress(IndexError):
-            for number in count():
-                yield self._queue[number]

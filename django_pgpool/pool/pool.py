@@ -1,6 +1,7 @@
 """The elastic pool, as callers and operators see it: acquire, release, evict, drain, resize, close.
 
-What happens to slots behind it, and the invariants, are in ``capacity``.
+What it is built on, one class on the other: ``ledger``, ``deciding``, with the invariants,
+``closing``, ``opening``, ``queueing``.
 """
 
 from __future__ import annotations
@@ -12,23 +13,17 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-from ..exceptions import PoolClosed, PoolExhausted
-from .capacity import Capacity, condemn
+from .closing import condemn
 from .driver import C, Driver
 from .events import Level, Observer, Reason
-from .messages import closed, queue_full, timed_out
 from .note import note_of_caller
-from .reaper import BLOCKED, NEVER
-from .runtime import Parker, Runtime, allocate_lock, current_runtime, get_ident
+from .queueing import Queueing
+from .reaper import NEVER
+from .runtime import Runtime, allocate_lock, current_runtime, get_ident
 from .slot import IDLE, IN_USE, Slot
 
-UNSETTLED: Any = None
-"""Of a record whose caller still waits."""
-EARLY = 0.001
-"""Seconds by which a timer may be early."""
 
-
-class Pool(Capacity[C]):
+class Pool(Queueing[C]):
     """An elastic pool of connections. Durations are seconds; None means never, or no limit.
 
     ``maxsize``: the most connections there ever are. ``maxwait``: how long ``acquire`` waits.
@@ -283,120 +278,6 @@ class Pool(Capacity[C]):
         """Or retired: either way it keeps no connection."""
         return self._closed or self._retired
 
-    # ---- acquire
-
-    def _wait_in_line(self, started: float, now: float, maxwait: float) -> Slot:
-        """Queue for a slot."""
-        if self._closed:
-            raise self._closed_error()
-        queue, slots = self._queue, self._slots
-        if self.maxwaiting is not None and len(queue) >= self.maxwaiting:
-            self._rejected += 1
-            raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting), 0.0)
-        waiter: Any = self._runtime.parker()
-        waiter.slot = waiter.error = waiter.alarm = UNSETTLED
-        waiter.queued_at = now
-        joined = False
-        try:
-            queue.append(waiter)
-            self._waits += 1
-            size = len(slots)
-            if size < self.maxsize or size == self._closing or self._idle or self._closed:
-                self._see_to_queue(now)
-            joined = True  # else there is no room, and somebody will release
-            due = started + maxwait
-            alarm = self._alarm
-            if waiter.hub is alarm.hub and due >= alarm.latest:
-                waiter.alarm = alarm
-                waiter.due = alarm.latest = due
-                alarm.sleepers += 1  # since the look at the latest no signal handler got in
-                try:
-                    if alarm.timer is None:
-                        alarm.set(due - now)
-                    waiter.get()
-                finally:
-                    alarm.sleepers -= 1
-                    if not alarm.sleepers:
-                        alarm.unset()
-            else:
-                alarm.meet(waiter.hub)
-                waiter.park(due - now)
-            if waiter.slot is None:
-                self._park_on(waiter, due, maxwait)
-                if self._leave(waiter):
-                    self._exhausted += 1
-            granted: Slot | None = waiter.slot
-            if granted is not None:
-                return granted
-        except BaseException:  # GreenletExit, gevent.Timeout, KeyboardInterrupt
-            if self._leave(waiter):
-                self._abandoned += 1
-            elif waiter.slot is not None:  # granted while dying: pass it on
-                self._pass_on(waiter.slot)
-            if not joined:
-                self._catch_up()
-            raise
-        if waiter.error is not None:
-            raise waiter.error
-        waited = self._clock() - started
-        error = self._growth.error
-        full = error is not None and self._driver.is_full(error)
-        message = timed_out(self.snapshot(), maxwait, waited, error, full=full)
-        raise self._exhaustion(message, waited) from error
-
-    def _see_to_queue(self, now: float) -> None:
-        """Somebody has joined it: have done what that calls for."""
-        if self._closed:
-            raise self._closed_error()
-        while self._queue:  # another thread could not see yet that somebody waits
-            if not self._idle:  # asked here: at the loop's end, too, others may go on
-                break
-            slot = self._idle[-1]
-            del self._idle[-1]
-            slot.state = IN_USE
-            self._acquires += 1
-            slot.lease = 1 - slot.lease
-            self._pass_on(slot)
-        with self._lock:
-            if len(self._queue) == 1:
-                self._growth.begin_anew()
-            errands = self._decide(now)
-        self._carry_out(errands)
-
-    def _park_on(self, waiter: Parker, due: float, forgiven: float) -> None:
-        """Sleep on where the sleep ended early, or late: time in which the hub was blocked, so that
-        nobody could have given anything back, does not count, up to ``forgiven`` seconds."""
-        while waiter.slot is None and waiter.error is None:
-            now = self._clock()
-            if now < due - EARLY:
-                waiter.park(due - now)
-            elif now >= due + BLOCKED and forgiven > 0:
-                more = min(now - due, forgiven)
-                forgiven -= more
-                due = now + more
-                waiter.park(more)
-            else:
-                return
-
-    def _leave(self, waiter: Parker) -> bool:
-        """The caller's sleep has ended: if nobody has settled its record, it leaves the queue."""
-        if waiter.slot is not None or waiter.error is not None:
-            return False
-        try:
-            # From the front, where those are whose time is up.
-            self._queue.remove(waiter)
-        except ValueError:  # it was settled just now, or had not joined
-            return False
-        self._waited(self._clock() - waiter.queued_at)
-        return True
-
-    def _exhaustion(self, message: str, waited: float) -> PoolExhausted:
-        self._tell("pool_exhausted", Level.WARNING, waited)
-        return PoolExhausted(message, self.snapshot(), waited)
-
-    def _closed_error(self) -> PoolClosed:
-        return PoolClosed(closed(self.name))
-
     # ---- release
 
     def _lost(self, slot: Slot) -> None:
@@ -417,20 +298,6 @@ class Pool(Capacity[C]):
             self._reclaimed += 1
         self._tell("connection_reclaimed", Level.INFO, held)
 
-    def _pass_on(self, slot: Slot) -> None:
-        """Give on a slot that was granted to somebody who does not take it."""
-        now = self._clock()
-        if now >= slot.expires_at:
-            self._evict(slot, slot.lease, slot.doom or Reason.EXPIRED, unused=True)
-        elif slot.readable():
-            self._evict(slot, slot.lease, Reason.BROKEN, unused=True)
-        else:
-            with self._lock:
-                self._acquires -= 1
-                slot.last_used = now
-                due = self._place(slot, now)
-            self._reaper.wake_at(due)
-
     def _others_ended(self) -> bool:
         """Whether the server has ended idle sessions, too: then it is shutting down, or somebody
         ends them all. One that was ended alone does not empty the pool."""
@@ -448,22 +315,3 @@ class Pool(Capacity[C]):
         with self._lock:
             due = min(slot.expires_at, self._idle_until(slot))
         self._reaper.wake_at(due)
-
-    def _evict(self, slot: Slot, lease: int, reason: Reason, *, unused: bool = False) -> None:
-        """``unused``: it never reached its caller."""
-        with self._lock:
-            if slot.lease != lease or slot.state is not IN_USE:
-                raise self._not_held(slot)
-            if unused:
-                self._acquires -= 1
-            else:
-                held = self._clock() - slot.acquired_at
-                self._use_seconds += held  # in one go: ``release`` adds to it without the lock
-            self._start_closing(slot)
-        self._close(slot, reason)
-
-    def _not_held(self, slot: Slot) -> RuntimeError:
-        return RuntimeError(
-            f"Pool {self.name!r}: this connection was released before (its slot is "
-            f"{slot.state.value}, lease {slot.lease}). Release what you have acquired, once."
-        )

@@ -18,7 +18,7 @@ import pytest
 from fakes import FakeDriver, Recorder
 from virtual_time import Simulation, Task
 
-from django_pgpool.pool import Pool, Slot, Snapshot, capacity
+from django_pgpool.pool import Pool, Slot, Snapshot, deciding
 from django_pgpool.pool.measured import MeasuredPool
 from django_pgpool.pool.runtime import (
     GeventRuntime,
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True, scope="package")
 def legal_transitions_only() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(capacity, "Slot", RecordedSlot)
+    patch.setattr(deciding, "Slot", RecordedSlot)
     yield
     patch.undo()
 

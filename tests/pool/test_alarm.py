@@ -96,6 +96,36 @@ def test_who_has_to_give_up_earlier_than_others_has_a_timer_of_its_own(full: Ful
     assert patient.get(timeout=5.0) is full.slot
 
 
+def test_one_very_patient_caller_does_not_spoil_it_for_ever(full: Full) -> None:
+    full.wait(3600.0).kill()
+    full.wait(0.01)
+    assert full.alarm.sleepers == 1
+    gevent.joinall(full.waiters, timeout=5.0)
+    assert full.ended == [0, 1]
+
+
+def test_a_queue_that_shortens_while_it_rings_hides_nobody(full: Full) -> None:
+    """Another thread serves the first one at the moment when his time is up."""
+    full.wait(0.01)
+    second = full.wait(0.05)
+    first: Any = full.pool._queue[0]
+
+    class Meanwhile(type(first)):  # type: ignore[misc]
+        __slots__ = ()
+
+        def wake(self) -> None:
+            if full.pool._queue[0] is self:
+                full.pool._queue.popleft()
+                self.slot = full.slot
+            super().wake()
+
+    first.__class__ = Meanwhile
+    gevent.joinall(full.waiters, timeout=5.0)
+    assert full.waiters[0].get() is full.slot
+    assert second.ready(), "it was forgotten"
+    assert second.get() is None
+
+
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_kill_leaves_the_others_their_time(full: Full, which: int) -> None:
     for _ in range(3):
