@@ -20,7 +20,8 @@ FIRST = 4
 """Openings that may be in flight together when somebody waits where nobody did."""
 BACKOFF_FIRST = 0.1
 """Seconds to the second attempt, before jitter."""
-BACKOFF_MAX = 5.0
+BACKOFF_MAX = 1.0
+"""So much longer than the server's an outage may last, at the most."""
 PATIENCE = 1.0
 """Seconds for which a server that did work before and is restarting makes waiters wait for the next
 attempt rather than fail."""

@@ -20,7 +20,7 @@ from .outcome import Outcome, Run
 from .traffic import Traffic, Visit
 from .world import counted, look_at_the_ruins, make_alias, on_tcp, pool_on, usable
 
-FIRST_STEP, LAST_STEP = 0.1, 5.0
+FIRST_STEP, LAST_STEP = 0.1, 1.0
 """Of the pool's back-off, in seconds."""
 PATIENCE = 1.0
 """Seconds for which the pool lets callers wait for a server that has only just gone."""
@@ -142,7 +142,7 @@ def _outage(run: Run, alias: Alias, postgres: Any, seconds: float) -> None:
 
 
 def _check_spread(outcome: Outcome, attempts: list[tuple[float, float]], seconds: float) -> None:
-    """Steps of 0.1 s, doubled up to 5 s, each shortened by a random part of up to its half."""
+    """Steps of 0.1 s, doubled up to 1 s, each shortened by a random part of up to its half."""
     gaps = [after[0] - before[1] for before, after in pairwise(attempts)]
     most = 5 + 2 * seconds / LAST_STEP + 2
     outcome.check(0 < len(attempts) <= most, f"{len(attempts)} attempts in {seconds} s")
