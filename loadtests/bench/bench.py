@@ -60,10 +60,13 @@ class Outcome:
     """Version of PostgreSQL."""
     embedded: bool
     measured: list[Measured] = field(default_factory=list)
+    interrupted: bool = False
+    """By Ctrl-C; the sections in ``measured`` are whole."""
 
 
 def run(parts: Sequence[Part], url: str | None, progress: Progress) -> Outcome:
     """Measure ``parts`` one after the other, on the server of ``url`` or on a throw-away one.
+    KeyboardInterrupt ends it; sections that were finished are kept.
 
     Raises LoadTestError if the server cannot be used, BenchFailed if it is not a peer that fails.
     """
@@ -71,8 +74,13 @@ def run(parts: Sequence[Part], url: str | None, progress: Progress) -> Outcome:
         address = url or _embedded(stack, progress)
         outcome = Outcome(_version(address), embedded=url is None)
         environments = stack.enter_context(Environments())
-        for part in parts:
-            outcome.measured.append(_section(part, address, environments, progress))
+        try:
+            for part in parts:
+                outcome.measured.append(_section(part, address, environments, progress))
+        except KeyboardInterrupt:
+            if not outcome.measured:
+                raise
+            outcome.interrupted = True
         return outcome
 
 

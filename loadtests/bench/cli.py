@@ -75,16 +75,21 @@ def bench(
     """
     outputs = files.outputs(json_file, _as_json, markdown_file, as_markdown)
     parts = plan(only or (), quick=quick, rounds=rounds, peers=not no_peers)
-    result = _measured(parts, _command(only or (), quick, rounds, no_peers))
+    result, code = _measured(parts, _command(only or (), quick, rounds, no_peers))
     console = Console()
     if not console.is_terminal:
         console.width = 180  # nothing to fit into
     show(console, result)
     for path, make in outputs.items():
         files.write(path, make(result))
+    if code:
+        done = len(result.tables)
+        print(f"interrupted: {done} of {len(parts)} sections were measured", file=sys.stderr)
+        raise typer.Exit(code)
 
 
-def _measured(parts: Sequence[Part], command: str) -> Result:
+def _measured(parts: Sequence[Part], command: str) -> tuple[Result, int]:
+    """And the exit code."""
     began, about = datetime.now(UTC), machine()
     url = os.environ.get("DATABASE_URL") or None
     with Interrupts() as interrupts:
@@ -95,7 +100,8 @@ def _measured(parts: Sequence[Part], command: str) -> Result:
             print("interrupted: there is no result", file=sys.stderr)
             # What a shell reports of a program that a signal has ended.
             raise typer.Exit(128 + (interrupts.signum or 0)) from None
-    return Result(began, command, about, outcome, [_found(m) for m in outcome.measured])
+    result = Result(began, command, about, outcome, [_found(m) for m in outcome.measured])
+    return result, 128 + (interrupts.signum or 0) if outcome.interrupted else 0
 
 
 def _found(measured: Measured) -> Found:

@@ -338,3 +338,18 @@ def test_ctrl_c_ends_every_process(section, moment, start, short_tmp):
         assert monotonic() < deadline
         sleep(0.02)
     assert list(short_tmp.iterdir()) == []
+
+
+@pytest.mark.long
+def test_ctrl_c_keeps_the_sections_that_were_measured(start, tmp_path, short_tmp):
+    kept = tmp_path / "bench.json"
+    program = start("--quick", "--no-peers", "--only=alone", "--only=pair", "--json", kept)
+    for line in program.stderr:
+        if "warming up: Django, CONN_MAX_AGE" in line:
+            break
+    program.send_signal(signal.SIGINT)
+    _, err = program.communicate(timeout=20)
+    assert (program.returncode, err) == (130, "interrupted: 1 of 2 sections were measured\n")
+    data = json.loads(kept.read_text())
+    assert {row["section"] for row in data["rows"]} == {"alone"}
+    assert list(short_tmp.iterdir()) == []
