@@ -20,7 +20,7 @@ help: ## show this list
 
 .PHONY: test
 test: $(VENV)/.installed-test ## run the tests (ARGS="-k reaper")
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m tests $(ARGS)
 
 .PHONY: test-long
 test-long: $(VENV)/.installed-test ## run the tests that take minutes
