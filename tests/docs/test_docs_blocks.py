@@ -8,12 +8,16 @@ import re
 import shlex
 import tomllib
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+import typer
 from django.core.management import get_commands, load_command_class
 from documents import PAGES, ROOT, Block, blocks
 from gunicorn.config import Config
 from support.processes import TESTS, run_python
+
+from loadtests.cli import app
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^\.PHONY: (\S+)$", MAKEFILE, re.MULTILINE))
@@ -39,7 +43,8 @@ def test_python(block: Block, wrong: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("block", blocks("shell"), ids=str)
-def test_commands(block: Block) -> None:
+def test_commands(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for line in block.text.splitlines():
         words = shlex.split(line, comments=True)
         if words and block.run:
@@ -62,18 +67,30 @@ def test_every_language_is_looked_at():
 
 
 def make(words: list[str]) -> None:
-    for word in words:
-        variable, given, _ = word.partition("=")
-        if given:
-            assert re.search(rf"\$\({variable}\b|^{variable} \?=", MAKEFILE, re.MULTILINE), word
-        else:
-            assert word in TARGETS
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    for variable in given:
+        assert re.search(rf"\$\({variable}\b|^{variable} \?=", MAKEFILE, re.MULTILINE), variable
+    targets = [word for word in words if "=" not in word]
+    assert set(targets) <= TARGETS
+    if targets == ["loadtest"]:
+        loadtests([given.get("SCENARIO", "day"), *shlex.split(given.get("ARGS", ""))])
+
+
+def loadtests(words: list[str]) -> None:
+    """Raises where the command does not know an argument, or a value is out of range."""
+    name, *arguments = words
+    for argument in arguments:
+        if argument.endswith((".json", ".log")):
+            Path(argument).touch()  # files that it is to read
+    typer.main.get_command(app).commands[name].make_context(name, arguments)
 
 
 def python(words: list[str]) -> None:
     match words:
         case ["-m", "django_pgpool", *arguments]:
             parses("pgpool", arguments)
+        case ["-m", "loadtests", *arguments]:
+            loadtests([word for word in arguments if word != "--help"])
         case ["-m", module, *_]:
             assert find_spec(module)
         case ["manage.py", command, *arguments]:
