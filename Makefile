@@ -51,6 +51,12 @@ bench: $(VENV)/.installed-loadtests ## the pool beside others, measured (BENCH_A
 policies: $(VENV)/.installed-loadtests ## when to open and close, simulated (ARGS="--only day")
 	@exec $(BIN)/python -m loadtests.policies $(ARGS)
 
+# Strict: a dead link, also one in the README, fails it.
+.PHONY: docs
+docs: $(VENV)/.installed-docs ## build the documentation into build/docs
+	@rm -rf build/docs
+	@exec $(BIN)/python -m sphinx -q -E -W -n --keep-going docs build/docs $(ARGS)
+
 .PHONY: check
 check: $(VENV)/.installed-dev ## formatting, lint and types
 	$(BIN)/ruff format --check .

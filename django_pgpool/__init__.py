@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .pool import Pool, Snapshot
     from .registry import get_pool, stats
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 _HOMES = {
     "Pool": ".pool",

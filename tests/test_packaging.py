@@ -4,6 +4,7 @@ import email
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -57,6 +58,49 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 def test_the_wheel_carries_its_licence(wheel, metadata):
     assert metadata["License-Expression"] == "MIT"
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_the_metadata_says_who_it_is_for(metadata):
+    classifiers = metadata.get_all("Classifier")
+    assert "Typing :: Typed" in classifiers
+    assert not [name for name in classifiers if name.startswith("License ::")]  # PEP 639
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().startswith("# django_pgpool")
+
+
+def test_the_metadata_invents_no_host(metadata):
+    """The source names none; who publishes it adds what is true there."""
+    for line in metadata.get_all("Project-URL", []):
+        assert not re.search(r"example|localhost|\.invalid|\.test\b", line)
+
+
+def test_version_changelog_and_classifier_agree(metadata):
+    versions = re.findall(r"^## \[([^]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[:2] == ["Unreleased", django_pgpool.__version__]
+    pre = re.search(r"[a-z]", django_pgpool.__version__)
+    status = "4 - Beta" if pre else "5 - Production/Stable"
+    assert f"Development Status :: {status}" in metadata.get_all("Classifier")
+
+
+def test_the_sdist_holds_every_file_of_the_project(tmp_path):
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if tracked.returncode:
+        pytest.skip("not a checkout")
+    build = "import sys, hatchling.build; print(hatchling.build.build_sdist(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, tmp_path],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    with tarfile.open(tmp_path / done.stdout.split()[-1]) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    here = {name for name in tracked.stdout.splitlines() if (ROOT / name).exists()}
+    assert here <= packed
 
 
 def test_a_plain_install_brings_only_what_the_package_needs(metadata):

@@ -10,10 +10,11 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from loadtests.errors import LoadTestError
-from loadtests.postgres import ThrowAwayPostgres
+from loadtests.postgres import ThrowAwayPostgres, Value
 
 
 class InstalledPostgres(ThrowAwayPostgres):
@@ -22,8 +23,8 @@ class InstalledPostgres(ThrowAwayPostgres):
     Raises LoadTestError if the cluster cannot be set up or started.
     """
 
-    def __init__(self, programs: Path) -> None:
-        super().__init__()
+    def __init__(self, programs: Path, settings: Mapping[str, Value] | None = None) -> None:
+        super().__init__(settings)
         self.programs = programs
         self.user = _server_user()
 

@@ -15,11 +15,14 @@ from psycopg2 import sql
 from psycopg2.extensions import make_dsn
 
 from loadtests.postgres import ThrowAwayPostgres, database_params
+from tests.django_suite.installed import InstalledPostgres
 
 from .waiting import eventually
 
 URL_VARIABLE = "PGPOOL_TEST_DSN"
 """Tells the settings, here and in child processes, which database the tests use."""
+VERSION_VARIABLE = "PGPOOL_TEST_POSTGRESQL"
+"""The major version of an installed PostgreSQL to use instead of the embedded one."""
 
 
 class Server:
@@ -134,7 +137,7 @@ class Server:
 
 @contextmanager
 def running_server() -> Iterator[Server]:
-    """DATABASE_URL's server, or else a throw-away one."""
+    """DATABASE_URL's server, or else a throw-away one, of the version that is asked for."""
     url = os.environ.get("DATABASE_URL")
     if url:
         server = Server(database_params(url), embedded=False)
@@ -143,12 +146,21 @@ def running_server() -> Iterator[Server]:
         finally:
             server.close()
     else:
-        with ThrowAwayPostgres({"max_connections": 100}) as embedded:
+        with _throw_away({"max_connections": 100}) as embedded:
             server = Server(embedded.params, embedded=True)
             try:
                 yield server
             finally:
                 server.close()
+
+
+def _throw_away(settings: dict[str, Any]) -> ThrowAwayPostgres:
+    version = os.environ.get(VERSION_VARIABLE)
+    if not version:
+        return ThrowAwayPostgres(settings)
+    programs = Path(f"/usr/lib/postgresql/{version}/bin")
+    assert programs.is_dir(), f"{VERSION_VARIABLE}={version}: there is no {programs}"
+    return InstalledPostgres(programs, settings)
 
 
 def _connect(params: dict[str, Any]) -> Any:
