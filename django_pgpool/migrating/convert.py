@@ -44,9 +44,9 @@ def converted(
 ) -> Entry:
     """``call`` is what set_pool_size() was given."""
     items = dict(entry.items or {})
-    options = dict(items.pop("OPTIONS", Value("", items={})).items or {})
-    given = _given(known, items, options, settings, call)
     new = Entry(known)
+    options = _inside(new, items.pop("OPTIONS", None), "OPTIONS")
+    given = _given(new, items, options, settings, call)
     engine = str(items["ENGINE"].known)
     for key, value in items.items():
         if key == "ENGINE":
@@ -70,24 +70,30 @@ def converted(
 
 
 def _given(
-    known: Predecessor,
+    new: Entry,
     items: dict[str, Value],
     options: dict[str, Value],
     settings: Settings,
     call: Mapping[str, Value],
 ) -> dict[str, Value]:
     """The options of the other pool, taken out of where they were."""
-    where = known.where
+    where = new.came_from.where
     if where == CALL:
         return dict(call)
     if where == OPTIONS:
-        names = {old.name for old in known.options}
+        names = {old.name for old in new.came_from.options}
         return {name: options.pop(name) for name in list(options) if name in names}
     if where == NATIVE:
-        pool = options.pop("pool").items or {}
+        pool = _inside(new, options.pop("pool"), where)
         return {name: value for name, value in pool.items() if value.known is not None}
-    found = items.pop(BESIDE, None) if where == BESIDE else settings.others.get(where)
-    return dict(found.items or {}) if found is not None else {}
+    found = items.pop(where, None) if where == BESIDE else settings.others.get(where)
+    return _inside(new, found, where)
+
+
+def _inside(new: Entry, value: Value | None, where: str) -> dict[str, Value]:
+    if value is not None and value.items is None and value.known is UNKNOWN:
+        new.notes.append(f"{where} is computed: --run shows what is in it")
+    return dict((value.items if value is not None else None) or {})
 
 
 def _set_age(new: Entry, age: Value) -> None:

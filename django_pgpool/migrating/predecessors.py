@@ -23,6 +23,7 @@ _AGE = "use 'expires'"
 _HEALTH = "set CONN_HEALTH_CHECKS beside OPTIONS to True"
 _TASK = "use database_task of django_pgpool.greenlets"
 _BY_ITSELF = "remove it: this engine makes psycopg2 cooperative by itself"
+_NO_SWITCH = "remove it: the engine is a pool, which 'pool': False would switch off"
 _NAMES_HERE = "put the names that are used here into OPTIONS"
 
 GEVENTPOOL = Predecessor(
@@ -39,6 +40,7 @@ GEVENTPOOL = Predecessor(
         Old("REUSE_CONNS", "remove it: 'cleanup' says how long an idle connection is kept"),
     ),
     limit=(("MAX_CONNS",),),
+    settings=(Old("pool", _NO_SWITCH),),
     code=(
         Old("close_connection", _TASK),
         Old("closeall", "call get_pool(alias).drain(), see django_pgpool.get_pool"),
@@ -143,7 +145,7 @@ DJANGOS_OWN = Predecessor(
         Old("name", "remove it: a pool is named like its alias"),
     ),
     limit=(("max_size",), ("min_size",)),
-    settings=(Old("pool", "remove it: the engine is a pool"),),
+    settings=(Old("pool", _NO_SWITCH),),
     code=(Old("get_stats", "call django_pgpool.stats(), or get_pool(alias).snapshot()"),),
 )
 
