@@ -1,0 +1,389 @@
+"""docs/recipes.md: the recipes that need a server of their own, run as they stand there."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from socket import AF_UNIX, socket
+
+import gevent
+import pytest
+from support import recipes
+from support.gunicorn import site_under_gunicorn
+from support.processes import environment, run_python
+from support.small_project import TESTS, SmallProject
+from support.waiting import eventually, join
+
+SITE = """
+    from django.core.wsgi import get_wsgi_application
+    application = get_wsgi_application()
+    """
+SETTINGS = """
+from settings import *
+ROOT_URLCONF = "recipe_urls"
+ALLOWED_HOSTS = ["*"]
+"""
+URLS = """
+import json, os
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import path
+VERSION = 1
+
+def pids(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid() FROM pg_sleep(0.02)")
+        return HttpResponse(json.dumps([os.getpid(), cursor.fetchone()[0], VERSION]))
+
+urlpatterns = [path("pids", pids)]
+"""
+
+
+def write_site(directory):
+    directory.mkdir(exist_ok=True)
+    (directory / "recipe_settings.py").write_text(SETTINGS)
+    (directory / "recipe_urls.py").write_text(URLS)
+
+
+@pytest.fixture
+def site(tmp_path, server):
+    """``site(*options)`` is a site under gunicorn, in ``tmp_path``. It answers with the pids of its
+    worker and its session. The sessions are called ``site.name``."""
+
+    @contextmanager
+    def start(*options, code=SITE, conf="", directory=tmp_path, maxsize=2):
+        write_site(directory)
+        pool = {"maxsize": maxsize, "maxwait": 20, "application_name": f"recipe_{os.getpid()}"}
+        env = {
+            "DJANGO_SETTINGS_MODULE": "recipe_settings",
+            "PGPOOL_TEST_OPTIONS": json.dumps(pool),
+        }
+        with site_under_gunicorn(directory, code, *options, conf=conf, **env) as running:
+            running.name = pool["application_name"]
+            running.directory = directory
+            yield running
+        eventually(lambda: not server.backends(f"recipe_{os.getpid()}"))
+
+    return start
+
+
+def pids(site):
+    return json.loads(site.get("/pids"))
+
+
+def of_both_workers(site):
+    """Sessions by worker, once two have answered."""
+    seen = {}
+
+    def ask():
+        for worker, session, _ in join([gevent.spawn(pids, site) for _ in range(10)]):
+            seen.setdefault(worker, set()).add(session)
+        return len(seen) == 2
+
+    eventually(ask)
+    return seen
+
+
+@pytest.mark.long
+def test_each_worker_has_its_own_pool(site, server):
+    with site("--workers", "2") as running:
+        one, other = of_both_workers(running).values()
+        assert not one & other
+        assert max(len(one), len(other)) <= 2
+        assert len(server.pids(running.name)) <= 4
+
+
+@pytest.mark.long
+def test_preload(site, server):
+    code = f"""
+    import pathlib, os
+    {SITE.strip()}
+    from django.db import connection
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pathlib.Path("master").write_text(str(cursor.fetchone()[0]))
+    connection.close()
+    """
+    conf = recipes.block("gunicorn --preload", "gunicorn.conf.py")
+    with site(code=code, conf=conf) as running:
+        one, other = of_both_workers(running).values()
+        masters = {int((running.directory / "master").read_text())}
+        assert not one & other
+        assert not masters & (one | other)
+        assert masters <= server.pids(running.name)
+
+
+@pytest.mark.long
+def test_reload(site, server):
+    with site("--reload") as running:
+        _, session, version = pids(running)
+        assert version == 1
+        urls = running.directory / "recipe_urls.py"
+        urls.write_text(URLS.replace("VERSION = 1", "VERSION = 2"))
+        later = itertools.count(int(time.time()) + 5)
+
+        def is_new():
+            # Again and again: the first time that gunicorn sees a file it takes it for the old one.
+            os.utime(urls, (next(later),) * 2)
+            try:
+                return pids(running)[2] == 2
+            except (OSError, HTTPException, ValueError):
+                return False  # the worker that goes closes what it has not read
+
+        eventually(is_new, lambda: running.log, seconds=30)
+        eventually(lambda: session not in server.pids(running.name))
+
+
+@pytest.mark.long
+def test_workers_that_are_replaced(site, server):
+    conf = recipes.block("gunicorn, stopping and replacing workers", "gunicorn.conf.py")
+    with site("--max-requests", "3", "--max-requests-jitter", "0", conf=conf) as running:
+        worker, session, _ = pids(running)
+        seen = set()
+
+        def ask():
+            try:
+                seen.add(pids(running)[0])
+            except (OSError, HTTPException):
+                return False  # the worker that goes closes what it has not read
+            return len(seen - {worker}) >= 1
+
+        eventually(ask, lambda: running.log, seconds=30)
+        eventually(lambda: session not in server.pids(running.name))
+        assert "Traceback" not in running.log
+
+
+@pytest.mark.long
+def test_gthread(site, server):
+    with site("-k", "gthread", "--threads", "8") as running:
+        said = join([gevent.spawn(pids, running) for _ in range(40)])
+        assert len({session for _, session, _ in said}) <= 2
+        assert len(server.pids(running.name)) <= 2
+
+
+@pytest.mark.long
+def test_a_rollout(site, server, tmp_path):
+    """Old and new side by side have both their pools; then those of the old are gone."""
+    with site(directory=tmp_path / "new") as new:
+        with site(directory=tmp_path / "old") as old:
+            for running in (old, new):
+                join([gevent.spawn(pids, running) for _ in range(20)])
+            old_worker, new_worker = pids(old)[0], pids(new)[0]
+            assert old_worker != new_worker
+            assert 2 <= len(server.pids(new.name)) <= 4
+            old._process.send_signal(signal.SIGTERM)
+            old._process.wait(30)
+            eventually(lambda: len(server.pids(new.name)) <= 2)
+            assert pids(new)[0] == new_worker
+            new._process.send_signal(signal.SIGTERM)
+            new._process.wait(30)
+
+
+# ---- without gunicorn
+
+
+@contextmanager
+def program(directory, *command, **env):
+    """A program in that directory, for the length of the block."""
+    variables = {**environment(env), "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1"}
+    variables["PYTHONPATH"] = os.pathsep.join([str(directory), variables["PYTHONPATH"]])
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=directory,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def site_options(**options):
+    options = {"application_name": f"recipe_{os.getpid()}", "maxwait": 20, **options}
+    return {
+        "DJANGO_SETTINGS_MODULE": "recipe_settings",
+        "PGPOOL_TEST_OPTIONS": json.dumps(options),
+    }
+
+
+UNIX = """
+def listener():
+    import socket
+    ours = socket.socket(socket.AF_UNIX)
+    ours.bind("binding")
+    ours.listen()
+    os.rename("binding", "socket")
+    return ours
+"""
+
+
+@pytest.mark.long
+def test_pywsgi(tmp_path, server):
+    code = recipes.block("gevent.pywsgi", "serve.py")
+    assert '("127.0.0.1", 8000)' in code
+    (tmp_path / "serve.py").write_text(UNIX + code.replace('("127.0.0.1", 8000)', "listener()"))
+    write_site(tmp_path)
+
+    def ask():
+        asking = HTTPConnection("localhost", timeout=20)
+        asking.sock = socket(AF_UNIX)
+        asking.sock.settimeout(20)
+        asking.sock.connect(str(tmp_path / "socket"))
+        asking.request("GET", "/pids", headers={"Connection": "close"})
+        with asking.getresponse() as answer:
+            assert answer.status == 200
+            said = json.loads(answer.read())
+        asking.close()
+        return said
+
+    with program(tmp_path, "serve.py", **site_options(maxsize=3)) as process:
+        eventually(
+            lambda: (tmp_path / "socket").exists() or process.poll() is not None,
+            (tmp_path / "log").read_text,
+        )
+        said = join([gevent.spawn(ask) for _ in range(40)])
+        assert len({session for _, session, _ in said}) <= 3
+        assert len(server.pids(f"recipe_{os.getpid()}")) <= 3
+    eventually(lambda: not server.backends(f"recipe_{os.getpid()}"))
+
+
+@pytest.mark.long
+def test_runserver(tmp_path, server):
+    write_site(tmp_path)
+    with (tmp_path / "recipe_settings.py").open("a") as settings:
+        settings.write("DEBUG = True\n")
+    with socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = ["-m", "django", "runserver", "--noreload", f"127.0.0.1:{port}"]
+
+    def ask():
+        asking = HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            asking.request("GET", "/pids")
+            return json.loads(asking.getresponse().read())
+        except ConnectionRefusedError:
+            return None
+        finally:
+            asking.close()
+
+    with program(tmp_path, *command, **site_options(maxsize=2)):
+        eventually(ask, (tmp_path / "log").read_text)
+        said = join([gevent.spawn(ask) for _ in range(20)])
+        assert len({session for _, session, _ in said}) <= 2
+    eventually(lambda: not server.backends(f"recipe_{os.getpid()}"))
+
+
+CELERY = """
+import json, pathlib
+import django
+from celery import Celery, signals
+
+app = Celery("recipe_celery", broker="memory://")
+app.conf.broker_connection_retry_on_startup = True
+django.setup()
+
+import gevent
+import tasks
+from django.db import connection
+from django_pgpool import get_pool
+
+TASKS = 30
+there = []
+
+def tell_the_world(count):
+    there.append(count)
+    while len(there) < TASKS:  # no task ends before all have given their connection back
+        gevent.sleep(0.005)
+    pathlib.Path("telling").write_text(json.dumps([get_pool().snapshot().size, len(there)]))
+    pathlib.Path("telling").rename("told")
+
+tasks.tell_the_world = tell_the_world
+
+@app.task(time_limit=1)
+def slow():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(600)")
+
+@signals.worker_ready.connect
+def ready(**kwargs):
+    for number in range(TASKS):
+        tasks.rename.delay("nobody", f"somebody {number}")
+    slow.delay()
+"""
+
+
+@pytest.mark.long
+def test_celery_with_gevent(tmp_path, server):
+    (tmp_path / "tasks.py").write_text(recipes.block("Celery with -P gevent", "tasks.py"))
+    (tmp_path / "recipe_celery.py").write_text(CELERY)
+    write_site(tmp_path)
+    name = f"recipe_{os.getpid()}"
+    command = ["-m", "celery", "-A", "recipe_celery", "worker", "-P", "gevent", "-c", "100"]
+    with program(tmp_path, *command, **site_options(maxsize=3, cleanup=60)) as process:
+
+        def log():
+            return (tmp_path / "log").read_text()
+
+        eventually(
+            lambda: (tmp_path / "told").exists() or process.poll() is not None, log, seconds=60
+        )
+        assert process.poll() is None, log()
+        size, there = json.loads((tmp_path / "told").read_text())
+        assert (size <= 3, there) == (True, 30)
+        eventually(lambda: "TimeLimitExceeded" in log() or "Hard time limit" in log(), log)
+        eventually(lambda: set(server.states(name)) == {"idle"}, log)
+    eventually(lambda: not server.backends(name))
+
+
+@pytest.mark.long
+def test_pytest_under_gevent(tmp_path, server):
+    ini = "[pytest]\naddopts = -p patched -p no:cacheprovider\npython_files = tests.py\n"
+    patched = recipes.block("Tests: manage.py test and pytest-django", "patched.py")
+    asked = """
+        def test_is_patched():
+            from gevent import monkey
+            assert monkey.is_module_patched("socket")
+        """
+    files = {"pytest.ini": ini, "patched.py": patched, "other/tests.py": asked}
+    project = SmallProject(tmp_path, server, files)
+    try:
+        assert f"{TESTS + 1} passed" in project.run("-m", "pytest", patch=False)
+        assert project.test_databases() == {}
+    finally:
+        project.drop_test_databases()
+
+
+@pytest.mark.long
+def test_the_init_container(server):
+    container = recipes.block("Kubernetes", "deployment.yaml")
+    assert "[python, manage.py, check, --database, default, --fail-level, WARNING]" in container
+    options = recipes.load("Kubernetes", "options.py").OPTIONS
+    code = """
+        from django.core.management import execute_from_command_line
+        execute_from_command_line(
+            ["manage.py", "check", "--database", "default", "--fail-level", "WARNING"]
+        )
+        """
+
+    def check(**changed):
+        return run_python(code, PGPOOL_TEST_OPTIONS=json.dumps({**options, **changed}))
+
+    assert check(maxsize=1).returncode == 0
+    refused = check(workers=100_000)
+    assert refused.returncode != 0
+    assert "django_pgpool.W101" in refused.stderr
