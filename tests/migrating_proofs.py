@@ -36,7 +36,7 @@ _EVENTS = [
 _EACH_ALIAS = ["test_registry.py::test_equal_settings_under_another_alias_are_another_pool"]
 _LEFT_OVER = ["test_checks.py::test_settings_that_another_pool_has_left", *_EACH_ALIAS]
 _REFUSED_BESIDE = ["test_options_refused.py::test_an_option_beside_options_is_refused"]
-_ONE_KIND = ["test_migrating.py::test_settings_that_go_away_are_named"]
+_ONE_KIND = ["test_migrating_code.py::test_settings_that_go_away_are_named"]
 
 _SQLALCHEMY = {
     "pool_size": [*_LIMIT, *_NIGHT],
@@ -153,7 +153,7 @@ PROOFS = {
         **{name.upper(): proofs for name, proofs in _SQLALCHEMY.items()},
         "POOL_OPTIONS": _REFUSED_BESIDE,
         "dj_db_conn_pool.setup": [
-            "test_migrating.py::test_functions_of_others_with_like_names_are_not_meant"
+            "test_migrating_code.py::test_functions_of_others_with_like_names_are_not_meant"
         ],
     },
     "django-postgrespool2": {

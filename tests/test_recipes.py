@@ -31,6 +31,14 @@ def in_use(alias):
     return alias.pool.snapshot().in_use
 
 
+def impatient(default):
+    """An alias with one connection, which is open: maxwait would not suffice to open it."""
+    alias = default(maxsize=1, maxwait=0.1, cleanup=600)
+    slot = alias.pool.acquire(30)
+    alias.pool.release(slot, slot.lease)
+    return alias
+
+
 def items(*names):
     Item.objects.bulk_create(Item(name=name) for name in names)
     connection.close()
@@ -52,7 +60,7 @@ def test_greenlets(default):
 def test_nested(default):
     """A job that waits for another one while it holds the last connection."""
     jobs = recipes.load("Greenlets of your own", "jobs.py")
-    default(maxsize=1, maxwait=0.1)
+    impatient(default)
 
     def nested():
         connection.ensure_connection()
@@ -128,7 +136,7 @@ def test_long_transactions(default):
 
 def test_health(default):
     health = recipes.load("Health endpoints", "health.py")
-    alias = default(maxsize=1, maxwait=0.1)
+    alias = impatient(default)
     with serving(live=health.live, ready=health.ready, deep=health.deep) as ask:
 
         def asked(name):

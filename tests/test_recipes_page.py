@@ -7,15 +7,15 @@ from support import recipes
 
 TESTS = Path(__file__).parent
 RUN_BY = {
-    "gunicorn with gevent workers": ["test_recipes_servers.py::test_each_worker_has_its_own_pool"],
+    "gunicorn with gevent workers": ["test_recipes_gunicorn.py::test_each_worker_has_its_own_pool"],
     "gunicorn --preload": [
-        "test_recipes_servers.py::test_preload",
+        "test_recipes_gunicorn.py::test_preload",
         "test_gunicorn.py::test_a_query_before_the_fork",
         "test_patching.py::test_patched_after_django_db_was_imported_is_a_loud_error",
     ],
-    "gunicorn --reload": ["test_recipes_servers.py::test_reload"],
+    "gunicorn --reload": ["test_recipes_gunicorn.py::test_reload"],
     "gunicorn, stopping and replacing workers": [
-        "test_recipes_servers.py::test_workers_that_are_replaced",
+        "test_recipes_gunicorn.py::test_workers_that_are_replaced",
         "test_faults_processes.py::test_gunicorn_stopped_under_load_answers_what_it_has_taken",
         "test_gunicorn.py::test_a_statement_longer_than_the_graceful_timeout_is_cancelled",
         "test_checks.py::test_waiting_for_longer_than_the_graceful_timeout_is_a_warning",
@@ -24,7 +24,7 @@ RUN_BY = {
     "Celery with -P gevent": ["test_recipes_servers.py::test_celery_with_gevent"],
     "Celery with prefork": ["test_celery.py::test_prefork"],
     "Threads: gthread, runserver, shell": [
-        "test_recipes_servers.py::test_gthread",
+        "test_recipes_gunicorn.py::test_gthread",
         "test_recipes_servers.py::test_runserver",
         "test_threads.py::test_thirty_threads_share_a_limit_of_five_which_the_server_confirms",
     ],
@@ -50,7 +50,7 @@ RUN_BY = {
     "Health endpoints": ["test_recipes.py::test_health"],
     "Kubernetes": [
         "test_recipes.py::test_the_numbers_of_the_deployment",
-        "test_recipes_servers.py::test_a_rollout",
+        "test_recipes_gunicorn.py::test_a_rollout",
         "test_recipes_servers.py::test_the_init_container",
     ],
     "Blue/green": [

@@ -10,6 +10,26 @@ from typing import Any
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
 _BLOCK = re.compile(r"^```\w+\n(?:#|--) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+SETTINGS = """
+from settings import *
+ROOT_URLCONF = "recipe_urls"
+ALLOWED_HOSTS = ["*"]
+"""
+URLS = """
+import json, os
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import path
+VERSION = 1
+
+def pids(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid() FROM pg_sleep(0.02)")
+        return HttpResponse(json.dumps([os.getpid(), cursor.fetchone()[0], VERSION]))
+
+urlpatterns = [path("pids", pids)]
+"""
+
 
 def sections() -> dict[str, str]:
     """Text by heading."""
@@ -32,3 +52,10 @@ def load(heading: str, name: str) -> Any:
     module = ModuleType(f"recipe_{name.removesuffix('.py')}")
     exec(compile(block(heading, name), name, "exec"), vars(module))
     return module
+
+
+def write_site(directory: Path) -> None:
+    """A project that answers with the pids of its process and its session."""
+    directory.mkdir(exist_ok=True)
+    (directory / "recipe_settings.py").write_text(SETTINGS)
+    (directory / "recipe_urls.py").write_text(URLS)
