@@ -1,11 +1,15 @@
 """``python -m django_pgpool.migrating``: where the code uses the other pool; wrong usage."""
 
+import textwrap
+from pathlib import Path
+
 import pytest
 from support.migrating import GEVENTPOOL, SECRET, beside, migrate
 
 from django_pgpool.migrating.__main__ import main
 
 __all__ = ["migrate"]  # a fixture
+PAGE = Path(__file__).parent.parent / "docs" / "migrating.md"
 
 
 def test_where_the_code_uses_the_other_pool(migrate, tmp_path):
@@ -32,6 +36,22 @@ def test_where_the_code_uses_the_other_pool(migrate, tmp_path):
         "# shop/tasks.py:4: connection.closeall: call get_pool(alias).drain(), see "
         "django_pgpool.get_pool",
     ]
+
+
+def test_the_example_on_the_page(migrate, tmp_path):
+    entry = {
+        "ENGINE": "django_db_geventpool.backends.postgresql_psycopg2",
+        "NAME": "shop",
+        "PASSWORD": SECRET,
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"MAX_CONNS": 20, "REUSE_CONNS": 10, "pool": False},
+    }
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "from psycogreen.gevent import patch_psycopg\n\n"
+        "def post_fork(server, worker):\n    patch_psycopg()\n"
+    )
+    _, said, _ = migrate(f"DATABASES = {{'default': {entry}}}", "gunicorn.conf.py")
+    assert textwrap.indent(said, " " * 4) in PAGE.read_text()
 
 
 def test_functions_of_others_with_like_names_are_not_meant(migrate):
