@@ -7,6 +7,8 @@ import pytest
 from support.migrating import GEVENTPOOL, SECRET, beside, migrate
 
 from django_pgpool.migrating.__main__ import main
+from django_pgpool.migrating.convert import ONLY_HERE
+from django_pgpool.options import PoolOptions
 
 __all__ = ["migrate"]  # a fixture
 PAGE = Path(__file__).parent.parent / "docs" / "migrating.md"
@@ -106,6 +108,29 @@ def test_no_pool_that_is_known_is_exit_code_1(migrate):
     code, said, error = migrate(beside("django.db.backends.postgresql", ""))
     assert (code, said) == (1, "")
     assert "no entry of DATABASES is for a pool that is known" in error
+
+
+def test_what_is_for_this_engine_already_is_exit_code_1(migrate):
+    assert frozenset(PoolOptions.__dataclass_fields__) - {"maxsize", "maxwait", "expires"} == (
+        ONLY_HERE | {"cleanup", "connect_timeout"}
+    )
+    entry = {"ENGINE": "django_pgpool", "OPTIONS": {"minsize": 1}}
+    assert migrate(f"DATABASES = {{'default': {entry}}}")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('DATABASES["default"]["HOST"] = "db"', True),
+        ('DATABASES["default"].update(HOST="db")', True),
+        ('DATABASES["default"]["OPTIONS"] |= {}', True),
+        ('HOST = DATABASES["default"].get("HOST")', False),
+        ('OTHERS["default"]["HOST"] = "db"', False),
+    ],
+)
+def test_that_databases_are_changed_is_told(migrate, line, told):
+    _, said, _ = migrate(beside("django_postgrespool2", line))
+    assert ("# Line 3 changes DATABASES: --run shows what it comes to.\n" in said) == told
 
 
 def test_help_and_wrong_arguments(capsys):

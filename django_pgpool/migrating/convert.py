@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .predecessor import BESIDE, CALL, NATIVE, NOT_SAID, OPTIONS, Old, Predecessor
-from .predecessors import DB_POOLING, DJANGOS_OWN, PREDECESSORS
+from .predecessors import DB_POOLING, DJANGOS_OWN, PREDECESSORS, TRU_SOFTWARE
 from .source import UNKNOWN, Settings, Value
 
 HEALTH = "CONN_HEALTH_CHECKS"
 _AGE = "CONN_MAX_AGE"
+ONLY_HERE = frozenset(
+    {"minsize", "maxwaiting", "reset", "read_timeout", "cancel_timeout", "held_warning"}
+    | {"stats_interval", "workers"}
+)
+"""Options by which an entry is known to be for this engine already: another one has its name."""
 
 
 @dataclass(slots=True)
@@ -27,13 +32,16 @@ def predecessor_of(entry: Value, *, patched: bool) -> Predecessor | None:
     """The pool an entry of DATABASES is for; None where that is none of those that are known.
     ``patched``: the site's code patches Django with django_db_pooling."""
     items = entry.items or {}
+    options = items.get("OPTIONS", Value("")).items or {}
     engine = items.get("ENGINE", Value("")).known
     for known in PREDECESSORS:
         if engine not in known.engines:
             continue
         if known is DB_POOLING and not patched:
             continue
-        if known is DJANGOS_OWN and not _has_native_pool(items):
+        if known is DJANGOS_OWN and not _is_switched_on(options.get("pool")):
+            continue
+        if known is TRU_SOFTWARE and options.keys() & ONLY_HERE:
             continue
         return known
     return None
@@ -168,8 +176,7 @@ def _sum(values: list[Value]) -> Value:
     return Value(" + ".join(value.text for value in values))
 
 
-def _has_native_pool(items: Mapping[str, Value]) -> bool:
-    pool = (items.get("OPTIONS", Value("")).items or {}).get("pool")
+def _is_switched_on(pool: Value | None) -> bool:
     return pool is not None and (pool.known is UNKNOWN or bool(pool.known))
 
 

@@ -111,7 +111,11 @@ def _changed_at(tree: ast.Module) -> int | None:
             target = node.targets[0]
         elif isinstance(node, ast.AugAssign):
             target = node.target
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("update", "setdefault", "pop")
+        ):
             target = node.func
         if isinstance(target, (ast.Subscript, ast.Attribute)):
             while isinstance(target, (ast.Subscript, ast.Attribute)):
