@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from .migrating.predecessors import INSTEAD
 from .redaction import redacted
 
 
@@ -76,21 +77,6 @@ DJANGO_OPTIONS = frozenset(
 )
 """Keys that Django's PostgreSQL backend or psycopg2.connect() take, beside libpq's parameters."""
 
-ELSEWHERE = {
-    "CONN_MAX_AGE": "set it beside OPTIONS, to 0",
-    "MAX_CONNS": "use 'maxsize'",
-    "MIN_CONNS": "use 'minsize'",
-    "REUSE_CONNS": "remove it: 'cleanup' says how long an idle connection is kept",
-    "max_idle": "use 'cleanup'",
-    "max_lifetime": "use 'expires'",
-    "max_overflow": "use 'maxsize', which is the limit of all connections",
-    "max_waiting": "use 'maxwaiting'",
-    "pool_size": "use 'maxsize', which is the limit of all connections",
-    "recycle": "use 'expires'",
-    "timeout": "use 'maxwait'",
-}
-"""What other pools' options are called here, where the spelling does not tell."""
-
 LIBPQ_PARAMETERS = [
     "application_name",
     "channel_binding",
@@ -140,6 +126,11 @@ def is_pooled(options: Mapping[str, Any]) -> bool:
     return bool(options.get("pool", True))
 
 
+def has_old_names(options: Mapping[str, Any]) -> bool:
+    """Whether some are options of another pool, which no driver would understand."""
+    return not options.keys().isdisjoint(INSTEAD)
+
+
 def parse(
     alias: str, settings_dict: Mapping[str, Any], is_libpq_parameter: Callable[[str], bool]
 ) -> PoolOptions:
@@ -174,7 +165,7 @@ def examine(
                 f"{where}['OPTIONS']['pool'] switches on Django's own pool, and that kind of "
                 "Database pooling requires psycopg >= 3.",
                 "Remove it: the engine django_pgpool is a pool. "
-                '("pool": False switches pooling off.)',
+                f'("pool": False switches pooling off.){_one_by_one(options["pool"])}',
             )
         )
     problems += [
@@ -187,6 +178,16 @@ def examine(
         for key in ("NAME", "HOST")
         if "://" in str(settings_dict.get(key) or "")
     ]
+    problems += _beside(where, settings_dict)
+    if has_old_names(options) and not is_pooled(options):
+        problems.append(
+            Problem(
+                "E003",
+                f"{where}['OPTIONS'] has options of another pool, and \"pool\": False, which "
+                "switches this one off.",
+                f"Remove 'pool'.{_one_by_one(options)}",
+            )
+        )
     values: dict[str, Any] = {}
     own = {field.name for field in fields(PoolOptions)}
     for name, value in options.items():
@@ -237,10 +238,10 @@ def _check_known(where: str, name: object, is_libpq_parameter: Callable[[str], b
             Problem("E003", f"{where}['OPTIONS'] has a key that is no string: {name!r}.")
         )
     known = OWN_OPTIONS | _SHARED_WITH_LIBPQ | DJANGO_OPTIONS
-    if name in known or (name not in ELSEWHERE and is_libpq_parameter(name)):
+    if name in known or (name not in INSTEAD and is_libpq_parameter(name)):
         return
-    if name in ELSEWHERE:
-        hint = f"Instead, {ELSEWHERE[name]}."
+    if name in INSTEAD:
+        hint = f"Instead, {INSTEAD[name]}."
     else:
         close = get_close_matches(name.lower(), [*known, *LIBPQ_PARAMETERS], n=1, cutoff=0.6)
         hint = f"Did you mean {close[0]!r}?" if close else ""
@@ -253,6 +254,29 @@ def _check_known(where: str, name: object, is_libpq_parameter: Callable[[str], b
             hint,
         )
     )
+
+
+def _beside(where: str, settings_dict: Mapping[str, Any]) -> Iterator[Problem]:
+    """Options of pools where Django would not even look at them."""
+    for name, value in settings_dict.items():
+        if name in OWN_OPTIONS:
+            yield Problem(
+                "E003", f"{where}[{name!r}] is an option of django_pgpool.", "Put it into OPTIONS."
+            )
+        elif name in INSTEAD and name != "CONN_MAX_AGE":
+            yield Problem(
+                "E003",
+                f"{where}[{name!r}] is of another pool.",
+                f"Instead, {INSTEAD[name]}.{_one_by_one(value)}",
+            )
+
+
+def _one_by_one(options: Any) -> str:
+    """What to do instead of each option in a dictionary of another pool's."""
+    if not isinstance(options, Mapping):
+        return ""
+    said = [f"for {name!r}, {INSTEAD[name]}" for name in options if name in INSTEAD]
+    return f" F{'; '.join(said)[1:]}." if said else ""
 
 
 def _coerce(where: str, name: str, value: Any) -> float | int | str | None:

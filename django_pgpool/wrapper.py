@@ -23,7 +23,7 @@ from .drivers.psycopg2 import is_libpq_parameter
 from .drivers.resolving import SAYS_ALL, where_to
 from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
 from .drivers.waiting import make_green
-from .options import OWN_OPTIONS, libpq_seconds, parse
+from .options import OWN_OPTIONS, has_old_names, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
 from .pool import Pool, Slot
@@ -103,7 +103,7 @@ class PooledMixin(Base):
     # ---- taking a connection
 
     def get_connection_params(self) -> dict[str, Any]:
-        self._refuse_djangos_pool()
+        self._refuse_other_pools()
         params = super().get_connection_params()
         for name in OWN_OPTIONS:
             params.pop(name, None)
@@ -111,9 +111,9 @@ class PooledMixin(Base):
             params["connect_timeout"] = libpq_seconds(self.alias, params["connect_timeout"])
         return params
 
-    def _refuse_djangos_pool(self) -> None:
+    def _refuse_other_pools(self) -> None:
         """Django's own message would be an invitation to install what this engine refuses."""
-        if self.settings_dict["OPTIONS"].get("pool"):
+        if (options := self.settings_dict["OPTIONS"]).get("pool") or has_old_names(options):
             parse(self.alias, self.settings_dict, is_libpq_parameter)
 
     @async_unsafe
@@ -261,7 +261,7 @@ class PooledMixin(Base):
         # Django calls it before each use. Outside of transactions a lost connection is replaced.
         # The question is that of _is_lost, whose calls each statement would feel.
         if self.settings_dict["OPTIONS"].get("pool"):
-            self._refuse_djangos_pool()
+            self._refuse_other_pools()
         if (
             (connection := self.connection) is not None
             and (connection.closed or getattr(connection, "abandoned", False))

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.core import checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -57,11 +58,11 @@ def test_nothing_is_said_of_good_settings(found):
 
 
 def test_every_message_has_an_id_a_hint_and_a_link(found):
-    message = one(found(max_size=5))
+    message = one(found(maxsiz=5))
     assert isinstance(message, checks.Error)
     assert message.id == "django_pgpool.E003"
     assert message.msg.startswith(
-        "DATABASES['shop']['OPTIONS'] has an unknown key 'max_size': it is neither an option of "
+        "DATABASES['shop']['OPTIONS'] has an unknown key 'maxsiz': it is neither an option of "
     )
     assert message.hint == "Did you mean 'maxsize'? See docs/checks.md#e003"
 
@@ -69,6 +70,20 @@ def test_every_message_has_an_id_a_hint_and_a_link(found):
 def test_all_mistakes_are_told_at_once(found):
     said = found(CONN_MAX_AGE=60, pool=True, max_size=5, maxwait=0, expires="soon", ssl_mode=1)
     assert ids(said) == ["E001", "E002", "E003", "E004", "E004", "E003"]
+
+
+def test_all_that_another_pool_has_left_is_told_also_where_it_has_switched_this_one_off(found):
+    said = found(pool=False, MAX_CONNS=20) + found(pool=False, STRANGE={"MAX_CONNS": 20})
+    assert ids(said) == ["E003"] * 3
+
+
+def test_settings_that_another_pool_has_left(found, monkeypatch):
+    monkeypatch.setattr(
+        django_settings, "DATABASE_POOL_ARGS", {"pool_size": 5, "recycle": 9}, raising=False
+    )
+    message = one(found())
+    assert message.id == "django_pgpool.W005"
+    assert message.hint.startswith("Instead, put the names that are used here into OPTIONS. See ")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +94,8 @@ def test_all_mistakes_are_told_at_once(found):
         ({"maxsiz": 5}, {"maxsize": 5}, "E003"),
         ({"sslmodus": "require"}, {"sslmode": "require"}, "E003"),
         ({"STRANGE": {5: 5}}, {"port": 5}, "E003"),
+        ({"POOL_OPTIONS": {"POOL_SIZE": 5}}, {"TIME_ZONE": None}, "E003"),
+        ({"pool": False, "maxsize": 5}, {"pool": False, "sslmode": "require"}, "W004"),
         ({"maxsize": 0}, {"maxsize": 1}, "E004"),
         ({"maxwait": "long"}, {"maxwait": "1"}, "E004"),
         ({"expires": -1}, {"expires": None}, "E004"),

@@ -75,6 +75,18 @@ def test_a_transaction_under_way_keeps_its_connection(alias):
     assert in_use(alias) == [0]
 
 
+def test_a_session_does_not_tell_others_that_a_request_has_finished(alias):
+    heard = []
+    request_finished.connect(heard.append, weak=False, dispatch_uid="heard")
+    try:
+        with database_session():
+            alias.value("SELECT 1")
+    finally:
+        request_finished.disconnect(dispatch_uid="heard")
+    assert in_use(alias) == [0]
+    assert heard == []
+
+
 def test_one_that_cannot_be_closed_does_not_keep_the_others(two, monkeypatch):
     first, second = two
     for alias in two:

@@ -78,11 +78,11 @@ def test_more_connections_kept_than_allowed_are_refused():
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("max_size", " Did you mean 'maxsize'?"),
+        ("max_size", " Instead, use 'maxsize'."),
         ("MAXSIZE", " Did you mean 'maxsize'?"),
         ("maxwit", " Did you mean 'maxwait'?"),
         ("max_wait", " Did you mean 'maxwait'?"),
-        ("min_size", " Did you mean 'minsize'?"),
+        ("min_sizes", " Did you mean 'minsize'?"),
         ("expire", " Did you mean 'expires'?"),
         ("clean_up", " Did you mean 'cleanup'?"),
         ("ssl_mode", " Did you mean 'sslmode'?"),
@@ -118,6 +118,43 @@ def test_djangos_own_pool_is_refused(pool):
         "DATABASES['shop']['OPTIONS']['pool'] switches on Django's own pool, and that kind of "
         "Database pooling requires psycopg >= 3. "
         'Remove it: the engine django_pgpool is a pool. ("pool": False switches pooling off.)'
+        + (" For 'min_size', use 'minsize'." if isinstance(pool, dict) else "")
+    )
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        (
+            {"POOL_OPTIONS": {"POOL_SIZE": 3, "TIMEOUT": 2}},
+            "DATABASES['shop']['POOL_OPTIONS'] is of another pool. Instead, put the names that are "
+            "used here into OPTIONS. For 'POOL_SIZE', use 'maxsize', which is the limit of all "
+            "connections; for 'TIMEOUT', use 'maxwait'.",
+        ),
+        (
+            {"MAX_CONNS": 20},
+            "DATABASES['shop']['MAX_CONNS'] is of another pool. Instead, use 'maxsize'.",
+        ),
+        (
+            {"maxsize": 20},
+            "DATABASES['shop']['maxsize'] is an option of django_pgpool. Put it into OPTIONS.",
+        ),
+    ],
+)
+def test_an_option_beside_options_is_refused(beside, said):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        parse("shop", {"OPTIONS": {}, **beside}, is_libpq_parameter)
+    assert str(caught.value) == said
+
+
+def test_the_switch_that_other_pools_ask_for_does_not_switch_this_one_off_unnoticed(make_alias):
+    alias = make_alias()
+    alias.settings["OPTIONS"].update({"MAX_CONNS": 20, "pool": False})
+    with pytest.raises(ImproperlyConfigured) as caught:
+        alias.wrapper.ensure_connection()
+    assert str(caught.value).endswith(
+        'has options of another pool, and "pool": False, which switches this one off. '
+        "Remove 'pool'. For 'MAX_CONNS', use 'maxsize'."
     )
 
 

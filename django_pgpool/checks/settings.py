@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -14,7 +15,8 @@ from psycopg2.extensions import get_wait_callback
 
 from ..drivers.psycopg2 import is_libpq_parameter
 from ..drivers.waiting import wait
-from ..options import PoolOptions, Problem, examine, is_pooled
+from ..migrating.predecessors import INSTEAD, SETTINGS
+from ..options import OWN_OPTIONS, PoolOptions, Problem, examine, is_pooled
 from ..patching import check_patching
 from ..pool.runtime import gevent_has_patched
 from . import deployment
@@ -30,13 +32,22 @@ _OFF = ("0", "false")
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """All that is wrong with the settings of this engine's aliases, and with this process."""
     problems = list(of_process())
-    for alias in pooled_aliases():
-        problems += of_alias(alias, connections.databases[alias])
+    for alias in our_aliases():
+        settings = connections.databases[alias]
+        pooled = is_pooled(settings["OPTIONS"])
+        problems += of_alias(alias, settings) if pooled else _switched_off(alias, settings)
     return [message(problem) for problem in problems]
 
 
 def pooled_aliases() -> Iterator[str]:
     """Those with this engine, or one made from it, that are not switched off."""
+    for alias in our_aliases():
+        if is_pooled(connections.databases[alias]["OPTIONS"]):
+            yield alias
+
+
+def our_aliases() -> Iterator[str]:
+    """Those with this engine, or one made from it."""
     from ..wrapper import PooledMixin
 
     for alias, settings in connections.databases.items():
@@ -44,7 +55,7 @@ def pooled_aliases() -> Iterator[str]:
             backend: Any = load_backend(settings["ENGINE"])
         except ImproperlyConfigured:
             continue  # Django itself says so when it is used
-        if issubclass(backend.DatabaseWrapper, PooledMixin) and is_pooled(settings["OPTIONS"]):
+        if issubclass(backend.DatabaseWrapper, PooledMixin):
             yield alias
 
 
@@ -64,6 +75,29 @@ def of_process() -> Iterator[Problem]:
             "nothing.",
             "Remove its psycopg2.extensions.set_wait_callback(): the engine makes psycopg2 green.",
         )
+    yield from _left_over()
+
+
+def _switched_off(alias: str, settings: Mapping[str, Any]) -> Iterator[Problem]:
+    _, problems = examine(alias, settings, is_libpq_parameter)
+    yield from (problem for problem in problems if problem.id == "E003")
+    if useless := [name for name in settings["OPTIONS"] if name in OWN_OPTIONS]:
+        yield Problem(
+            "W004",
+            f"DATABASES[{alias!r}]['OPTIONS']: \"pool\": False switches the pool off, so "
+            f"{', '.join(map(repr, useless))} mean nothing.",
+            "Remove 'pool' (other engines than this one need it), or the options.",
+        )
+
+
+def _left_over() -> Iterator[Problem]:
+    for name in sorted(SETTINGS):
+        if hasattr(django_settings, name):
+            yield Problem(
+                "W005",
+                f"The setting {name} is of another pool: nothing reads it any more.",
+                f"Instead, {INSTEAD[name]}.",
+            )
 
 
 def of_alias(alias: str, settings: Mapping[str, Any]) -> list[Problem]:
