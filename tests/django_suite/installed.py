@@ -1,7 +1,7 @@
 """A throw-away cluster of the PostgreSQL that is installed on this machine.
 
-It has the contrib extensions and ICU, which the embedded one lacks. On Debian: the packages
-postgresql and postgresql-contrib.
+It has the contrib extensions, ICU and TLS, which the embedded one lacks, and may have PostGIS. On
+Debian: the packages postgresql, postgresql-contrib and postgresql-postgis.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from loadtests.errors import LoadTestError
-from loadtests.postgres import ThrowAwayPostgres
+from loadtests.postgres import ThrowAwayPostgres, Value
 
 
 class InstalledPostgres(ThrowAwayPostgres):
@@ -22,8 +23,8 @@ class InstalledPostgres(ThrowAwayPostgres):
     Raises LoadTestError if the cluster cannot be set up or started.
     """
 
-    def __init__(self, programs: Path) -> None:
-        super().__init__()
+    def __init__(self, programs: Path, settings: Mapping[str, Value] | None = None) -> None:
+        super().__init__(settings)
         self.programs = programs
         self.user = _server_user()
 
