@@ -32,11 +32,12 @@ _IDLE = TRANSACTION_STATUS_IDLE
 _IN_TRANSACTION = (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
 _FULL = (
-    # 53300 too_many_connections, at the server, the role or the database; PgBouncer's own limit
+    # 53300 too_many_connections, at the server, the role or the database; PgBouncer's own limits
     "too many clients already",
     "remaining connection slots are reserved",
     "too many connections for",
     "no more connections allowed",
+    "client connections exceeded",
 )
 _RESTARTING = (
     *CANNOT_CONNECT_NOW,
