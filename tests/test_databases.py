@@ -12,7 +12,7 @@ from django.db import InternalError, OperationalError, connections, router, tran
 from django.test import override_settings
 from django.utils.connection import ConnectionProxy
 from shop.models import Item
-from support.small_project import FILES, TESTS, SmallProject
+from support.small_project import FILES, SmallProject
 from support.waiting import eventually, join, running
 
 from django_pgpool import PoolExhausted, get_pool

@@ -1,15 +1,19 @@
 """Behind a real PgBouncer, with the settings of docs/pgbouncer.md; and why those settings."""
 
+import re
 from collections import Counter
+from configparser import ConfigParser
 from contextlib import ExitStack
+from pathlib import Path
 
 import gevent
 import psycopg2
 import pytest
+from chaos.cluster import Postgres
 from django.db import OperationalError, transaction
 from psycopg2.extensions import parse_dsn
 from shop.models import Item
-from support.waiting import eventually, join, running
+from support.waiting import Elapsed, eventually, join, running
 
 from loadtests.errors import LoadTestError
 from loadtests.pgbouncer import PgBouncer, find_pgbouncer
@@ -19,9 +23,26 @@ try:
 except LoadTestError:
     pytestmark = pytest.mark.skip("PgBouncer is not installed (Debian: apt install pgbouncer)")
 
-TRANSACTION = {"pool_mode": "transaction", "query_wait_timeout": 5, "server_login_retry": 1}
-SESSION = {"pool_mode": "session", "query_wait_timeout": 5}
-FOR_TRANSACTIONS = {"reset": "never", "DISABLE_SERVER_SIDE_CURSORS": True}
+PAGE = (Path(__file__).parents[1] / "docs" / "pgbouncer.md").read_text()
+
+
+def settings_on_the_page():
+    """What it tells to put into pgbouncer.ini, and into DATABASES, for transaction pooling."""
+    ini, code = (
+        re.search(f"```{kind}\n(.*?)```", PAGE, re.DOTALL)[1] for kind in ("ini", "python")
+    )
+    parser = ConfigParser()
+    parser.read_string(ini)
+    names = {}
+    exec(code, names)
+    database = names["DATABASES"]["default"]
+    named = ("DISABLE_SERVER_SIDE_CURSORS",)
+    options = {name: value for name, value in database["OPTIONS"].items() if name != "maxsize"}
+    return dict(parser["pgbouncer"]), {**options, **{name: database[name] for name in named}}
+
+
+TRANSACTION, FOR_TRANSACTIONS = settings_on_the_page()
+SESSION = {"pool_mode": "session"}
 
 
 @pytest.fixture
@@ -169,6 +190,39 @@ def test_start_up_options_are_refused_and_settings_of_the_role_are_not(
 
 
 @pytest.mark.long
+def test_a_prepared_statement_would_be_everybodys(make_alias, bouncer):
+    place = bouncer({**TRANSACTION, "default_pool_size": 1})
+    ours, theirs = (make_alias(maxsize=1, **FOR_TRANSACTIONS, **place) for _ in range(2))
+    with ours.request() as wrapper:
+        wrapper.cursor().execute("PREPARE mine AS SELECT 1")
+    assert theirs.ask("EXECUTE mine") == 1
+
+
+@pytest.mark.long
+def test_the_role_of_a_client_would_be_everybodys(make_alias, server, role, bouncer):
+    owner = server.make_role("NOLOGIN")
+    server.execute(f"GRANT {owner} TO {role}")
+    place = bouncer({**TRANSACTION, "default_pool_size": 1})
+    ours = make_alias(maxsize=1, assume_role=owner, **FOR_TRANSACTIONS, **place)
+    theirs = make_alias(maxsize=1, **FOR_TRANSACTIONS, **place)
+    for alias in (ours, theirs):
+        assert alias.ask("SELECT current_user") == owner
+    ours.pool.drain()
+    theirs.ask("RESET ROLE; SELECT 1")
+    assert theirs.ask("SELECT current_user") == role
+
+
+@pytest.mark.long
+def test_a_role_may_always_be_another_one(make_alias, server, role, bouncer):
+    """What to do instead."""
+    owner = server.make_role("NOLOGIN")
+    server.execute(f"GRANT {owner} TO {role}")
+    server.execute(f"ALTER ROLE {role} SET role = '{owner}'")
+    alias = make_alias(maxsize=1, **FOR_TRANSACTIONS, **bouncer(TRANSACTION))
+    assert alias.ask("SELECT current_user") == owner
+
+
+@pytest.mark.long
 def test_a_start_up_option_that_pgbouncer_is_to_ignore_has_no_effect(make_alias, bouncer):
     place = bouncer({**TRANSACTION, "ignore_startup_parameters": "options"})
     alias = make_alias(maxsize=1, options="-c work_mem=8MB", **FOR_TRANSACTIONS, **place)
@@ -285,19 +339,63 @@ def test_when_one_of_several_dies_the_next_one_serves(make_alias, two):
 
 
 @pytest.mark.long
-def test_load_can_be_spread_over_several(make_alias, two):
-    place, both = two
-    alias = make_alias(
-        maxsize=20, load_balance_hosts="random", maxwait=30, **FOR_TRANSACTIONS, **place
-    )
-    ports = set()
+def test_one_that_cannot_reach_its_server_is_passed_over(make_alias, bouncer):
+    with PgBouncer("postgresql://nobody@/none?host=/nowhere", {"query_wait_timeout": 1}) as lost:
+        place = bouncer(TRANSACTION)
+        host = f"{parse_dsn(lost.url)['host']},{place['HOST']}"
+        place |= {"HOST": host, "PORT": f"{place['PORT']},{place['PORT']}"}
+        alias = make_alias(maxsize=1, connect_timeout=20, **FOR_TRANSACTIONS, **place)
+        with Elapsed() as elapsed:
+            assert alias.ask("SELECT 1") == 1
+    assert elapsed.seconds < 15, "its answer counts, not connect_timeout"
+
+
+@pytest.mark.long
+def test_the_server_behind_it_may_be_restarted(make_alias):
+    with Postgres({"timezone": "UTC"}) as postgres, PgBouncer(postgres.url, TRANSACTION) as bouncer:
+        where = parse_dsn(bouncer.url)
+        place = {"HOST": where["host"], "PORT": where["port"], "USER": "postgres"}
+        alias = make_alias(maxsize=5, maxwait=20, NAME="postgres", **FOR_TRANSACTIONS, **place)
+        served, over = [], []
+
+        def visit():
+            while not over:
+                try:
+                    served.append(alias.ask("SELECT 1 FROM pg_sleep(0.005)"))
+                except OperationalError:
+                    gevent.sleep(0.01)
+
+        with running(*[visit] * 20) as visitors:
+            eventually(lambda: len(served) > 100)
+            postgres.restart("immediate")
+            served.clear()
+            eventually(lambda: len(served) > 100, seconds=30)
+            over.append(True)
+            join(visitors)
+        numbers = alias.pool.snapshot()
+        assert (numbers.in_use, numbers.opening, numbers.waiting) == (0, 0, 0)
+        assert len(hold_all(alias)) == 5
+
+
+def hold_all(alias):
+    """The hosts of all its connections, held at the same time."""
+    hosts = []
 
     def hold():
         with alias.request() as wrapper:
             wrapper.ensure_connection()
-            ports.add(wrapper.connection.info.host)
-            eventually(lambda: len(ports) == 2)
+            hosts.append(wrapper.connection.info.host)
+            eventually(lambda: len(hosts) == alias.pool.maxsize)
 
-    with running(*[hold] * 20) as greenlets:
+    with running(*[hold] * alias.pool.maxsize) as greenlets:
         join(greenlets)
-    assert len(both) == len(ports)
+    return hosts
+
+
+@pytest.mark.long
+def test_load_can_be_spread_over_several(make_alias, two):
+    place, _ = two
+    alias = make_alias(
+        maxsize=20, load_balance_hosts="random", maxwait=30, **FOR_TRANSACTIONS, **place
+    )
+    assert set(hold_all(alias)) == set(place["HOST"].split(","))

@@ -1,7 +1,9 @@
 """ENGINE 'django_pgpool.postgis' on a real PostGIS."""
 
+import subprocess
 from collections import Counter
 from ctypes.util import find_library
+from pathlib import Path
 
 import gevent
 import pytest
@@ -18,19 +20,21 @@ BERLIN = (13.4, 52.5)
 
 def _missing():
     programs = installed_programs()
-    if programs is None or not _control_file(programs):
+    if programs is None or not (_share(programs) / "extension" / "postgis.control").exists():
         return "PostGIS is not installed (Debian: apt install postgresql-postgis)"
     if not (find_library("gdal") and find_library("geos_c")):
         return "GeoDjango needs GDAL and GEOS (Debian: apt install gdal-bin)"
     return ""
 
 
-def _control_file(programs):
-    version = programs.parent.name
-    return any(programs.parents[3].glob(f"share/postgresql/{version}/extension/postgis.control"))
+def _share(programs):
+    """Where this PostgreSQL has its extensions."""
+    asked = [programs / "pg_config", "--sharedir"]
+    return Path(subprocess.check_output(asked, text=True).strip())
 
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(bool(_missing()), reason=_missing())]
+MISSING = _missing()
+pytestmark = [pytest.mark.long, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
 
 
 @pytest.fixture(scope="module")
@@ -162,18 +166,50 @@ def test_what_geometries_need_leaves_nothing_in_the_session(geo, monkeypatch):
         assert not wrapper.connection.left_state
 
 
-def test_prepare_database_makes_the_extension_through_the_pool(postgis, geo):
+@pytest.fixture
+def empty(geo):
+    """The name of a database without the extension."""
     admin = geo(maxsize=1)
     admin.server.execute("CREATE DATABASE empty TEMPLATE template0")
-    alias = geo(maxsize=1, NAME="empty")
+    yield "empty"
+    admin.server.execute("DROP DATABASE empty WITH (FORCE)")
+
+
+def test_prepare_database_makes_the_extension_through_the_pool(geo, empty):
+    alias = geo(maxsize=1, NAME=empty)
     with pytest.raises(ProgrammingError, match="postgis_lib_version"):
         alias.ask("SELECT postgis_lib_version()")
     with alias.request() as wrapper:
         wrapper.prepare_database()
     assert alias.ask("SELECT postgis_lib_version()")
     assert alias.pool.snapshot().openings == 1
-    alias.wrapper.close_pool()
-    admin.server.execute("DROP DATABASE empty")
+
+
+def test_connections_that_are_older_than_the_extension_know_its_types(geo, empty):
+    from django.contrib.gis.geos import Point
+    from places.models import Place
+
+    alias = geo(maxsize=3, maxwait=30, NAME=empty)
+    with running(*[lambda: alias.ask("SELECT 1 FROM pg_sleep(0.05)")] * 3) as greenlets:
+        join(greenlets)
+    assert alias.pool.snapshot().idle == 3
+    with alias.request() as wrapper:
+        wrapper.prepare_database()
+        with wrapper.schema_editor() as editor:
+            editor.create_model(Place)
+    centre = Point(*BERLIN, srid=4326)
+    held = []
+
+    def visit():
+        with alias.request(), transaction.atomic(using=alias.name):
+            held.append(alias.pid())
+            eventually(lambda: len(held) == 3)
+            places = Place.objects.using(alias.name)
+            pk = places.create(name="x", point=centre, area=centre.buffer(1)).pk
+            return places.get(pk=pk).point
+
+    with running(*[visit] * 3) as greenlets:
+        assert join(greenlets) == [centre] * 3
 
 
 def test_connections_to_no_database_know_nothing_of_postgis(geo):
