@@ -20,17 +20,19 @@ BERLIN = (13.4, 52.5)
 
 def _missing():
     programs = installed_programs()
-    if programs is None or not (_share(programs) / "extension" / "postgis.control").exists():
+    if programs is None or not _has_postgis(programs):
         return "PostGIS is not installed (Debian: apt install postgresql-postgis)"
     if not (find_library("gdal") and find_library("geos_c")):
         return "GeoDjango needs GDAL and GEOS (Debian: apt install gdal-bin)"
     return ""
 
 
-def _share(programs):
-    """Where this PostgreSQL has its extensions."""
-    asked = [programs / "pg_config", "--sharedir"]
-    return Path(subprocess.check_output(asked, text=True).strip())
+def _has_postgis(programs):
+    try:
+        share = subprocess.check_output([programs / "pg_config", "--sharedir"], text=True)
+    except OSError:
+        return False
+    return (Path(share.strip()) / "extension" / "postgis.control").exists()
 
 
 MISSING = _missing()
