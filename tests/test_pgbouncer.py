@@ -104,7 +104,7 @@ def test_many_connections_share_few_sessions(make_alias, server, role, bouncer):
         assert join(greenlets) == list(range(100))
     assert server.execute("SELECT count(*) FROM shop_item") == [(100,)]
     assert 1 <= max(seen) <= 2
-    assert alias.pool.snapshot().size > 2
+    assert alias.pool.snapshot().openings > 2
 
 
 def test_a_query_is_iterated_over_though_its_session_changes(make_alias, bouncer):
@@ -244,9 +244,7 @@ def test_a_killed_statement_is_cancelled_at_the_server(make_alias, server, role,
 def test_where_the_time_zone_is_the_roles_an_opening_needs_no_session(make_alias, bouncer):
     """Else it would wait for one, in a PgBouncer that has none free, and fail."""
     place = bouncer({**TRANSACTION, "default_pool_size": 1})
-    holder, alias = (
-        make_alias(maxsize=1, connect_timeout=0.5, **FOR_TRANSACTIONS, **place) for _ in range(2)
-    )
+    holder, alias = (make_alias(maxsize=1, **FOR_TRANSACTIONS, **place) for _ in range(2))
     late = make_alias(
         maxsize=1, connect_timeout=0.5, TIME_ZONE="Asia/Tokyo", **FOR_TRANSACTIONS, **place
     )
@@ -344,10 +342,10 @@ def test_one_that_cannot_reach_its_server_is_passed_over(make_alias, bouncer):
         place = bouncer(TRANSACTION)
         host = f"{parse_dsn(lost.url)['host']},{place['HOST']}"
         place |= {"HOST": host, "PORT": f"{place['PORT']},{place['PORT']}"}
-        alias = make_alias(maxsize=1, connect_timeout=20, **FOR_TRANSACTIONS, **place)
+        alias = make_alias(maxsize=1, connect_timeout=60, maxwait=90, **FOR_TRANSACTIONS, **place)
         with Elapsed() as elapsed:
             assert alias.ask("SELECT 1") == 1
-    assert elapsed.seconds < 15, "its answer counts, not connect_timeout"
+    assert elapsed.seconds < 45, "its answer counts, not connect_timeout"
 
 
 @pytest.mark.long

@@ -229,5 +229,5 @@ def test_checks_and_the_command_know_the_engine(geo, monkeypatch, capsys):
     alias = geo(maxsize=3)
     names = {alias.name: alias.settings}
     monkeypatch.setattr(type(connections), "databases", names)
-    call_command("check", databases=[alias.name])
+    call_command("check", tags=["database", "django_pgpool"], databases=[alias.name])
     assert "no issues" in capsys.readouterr().out

@@ -266,7 +266,7 @@ def test_a_service_that_is_not_there_is_told(make_alias, service):
 def test_the_checks_and_the_command_work_with_a_service(make_alias, service, monkeypatch, capsys):
     alias = make_alias(maxsize=2, **service)
     monkeypatch.setattr(type(connections), "databases", {alias.name: alias.settings})
-    call_command("check", databases=[alias.name])
+    call_command("check", tags=["database", "django_pgpool"], databases=[alias.name])
     assert "no issues" in capsys.readouterr().out
     call_command(pgpool.Command(), "--probe")
     out = capsys.readouterr().out
