@@ -129,11 +129,17 @@ def watch(watcher: Callable[[Pool[Any]], None]) -> None:
 
 
 def close_pools(wrapper: PooledMixin) -> None:
-    """Close the pools of a wrapper's alias, and all that lead to the same database."""
-    database = _database(wrapper.settings_dict)
+    """Close the pools of a wrapper's alias, of its mirrors in tests, and all that lead to the same
+    database."""
+    alias, database = wrapper.alias, _database(wrapper.settings_dict)
     with _lock:
         pools = _forget(
-            lambda entry: entry.pool.name == wrapper.alias or _database(entry.settings) == database
+            lambda entry: (
+                entry.pool.name == alias
+                or _database(entry.settings) == database
+                # Which Django has led to this database, by another name of the server.
+                or entry.settings.get("TEST", {}).get("MIRROR") == alias
+            )
         )
     for pool in pools:
         pool.close()

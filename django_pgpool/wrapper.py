@@ -18,6 +18,7 @@ from greenlet import getcurrent
 from . import registry
 from .checks.server import Validation
 from .drivers.bound import TIMEOUT
+from .drivers.hints import with_hint
 from .drivers.hosts import first_to_open
 from .drivers.psycopg2 import is_libpq_parameter
 from .drivers.resolving import SAYS_ALL, where_to
@@ -155,7 +156,7 @@ class PooledMixin(Base):
             return first_to_open(params, self._open, seconds)
         except psycopg2.Error as error:
             said = str(error)
-            clean = redacted(said, params)
+            clean = with_hint(redacted(said, params))
             if said.startswith(TIMEOUT):
                 clean = f"{where_to(params)}{clean}. {REACHABLE}"
             if clean == said:

@@ -124,8 +124,9 @@ def test_all_aliases_of_one_server_count_together(make_alias, server):
     half = (available - others) // 2
     one, two = make_alias(maxsize=half), make_alias(maxsize=half)
     far = make_alias(maxsize=5000, HOST="db.example")
+    elsewhere = make_alias(maxsize=5000, service="elsewhere")
     unpooled = make_alias(pool=False)
-    databases = {alias.name: alias.settings for alias in (one, two, far, unpooled)}
+    databases = {alias.name: alias.settings for alias in (one, two, far, elsewhere, unpooled)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(connections), "databases", databases)
         assert check(one) == {}

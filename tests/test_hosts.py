@@ -152,6 +152,44 @@ def test_a_server_that_cannot_be_connected_to_now_is_passed_over(make_alias, rea
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "server login has been failing, try again later (server_login_retry)",
+        "server login has been failing, cached error: connect failed (server_login_retry)",
+        "query_wait_timeout",
+    ],
+)
+def test_so_is_a_pgbouncer_without_its_server(make_alias, real, said):
+    with refusing("08P01", said) as port:
+        alias = make_alias(maxsize=1, **listed((LOCALHOST, port), real))
+        assert alias.ask("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no more connections allowed (max_client_conn)",
+        "client connections exceeded (max_user_client_connections)",
+    ],
+)
+def test_a_full_pgbouncer_is_a_full_server(make_alias, said):
+    with refusing("08P01", said) as port:
+        alias = make_alias(maxsize=1, HOST=LOCALHOST, PORT=port)
+        assert alias.pool._driver.is_full(psycopg2.OperationalError(failure(alias)))
+
+
+def test_a_start_up_option_that_pgbouncer_refuses_is_told_with_what_to_do(make_alias):
+    with refusing("08P01", "unsupported startup parameter: options") as port:
+        options = {"options": "-c work_mem=8MB", "PASSWORD": SECRET}
+        said = failure(make_alias(maxsize=1, HOST=LOCALHOST, PORT=port, **options))
+    assert said.endswith(
+        "unsupported startup parameter: options. PgBouncer refuses it: set what is in "
+        "OPTIONS['options'] for the role instead, with ALTER ROLE ... SET ..."
+    )
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize(
     ("attributes", "settings", "text"),
     [
         ("", {"PASSWORD": SECRET}, "password authentication failed"),

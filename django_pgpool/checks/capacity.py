@@ -165,8 +165,9 @@ def _demand(name: str, asked: str, server: Server) -> Demand:
     )
 
 
-def _place(settings: Mapping[str, Any]) -> tuple[str, str]:
-    return (str(settings["HOST"]), str(settings["PORT"]) or "5432")
+def _place(settings: Mapping[str, Any]) -> tuple[str, str, str]:
+    service = str(settings["OPTIONS"].get("service") or "")
+    return (str(settings["HOST"]), str(settings["PORT"]) or "5432", service)
 
 
 def _option(seconds: float | None) -> str:

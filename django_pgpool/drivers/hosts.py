@@ -29,6 +29,9 @@ CANNOT_CONNECT_NOW = (
     "the database system is in recovery mode",
     "the database system is not yet accepting connections",
     "the database system is not accepting connections",
+    # PgBouncer, whose server cannot be connected to, or has no connection free for so long
+    "server login has been failing",
+    "query_wait_timeout",
 )
 _PLACE = ("hostaddr", "host", "port")
 _GOES_ON = (

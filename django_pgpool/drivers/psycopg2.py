@@ -31,12 +31,16 @@ FAREWELL = 1.0
 _IDLE = TRANSACTION_STATUS_IDLE
 _IN_TRANSACTION = (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
+_READS_ONLY = ("standby", "prefer-standby", "read-only")
+"""Values of target_session_attrs that lead to servers of which nobody expects that they write."""
+
 _FULL = (
-    # 53300 too_many_connections, at the server, the role or the database; PgBouncer's own limit
+    # 53300 too_many_connections, at the server, the role or the database; PgBouncer's own limits
     "too many clients already",
     "remaining connection slots are reserved",
     "too many connections for",
     "no more connections allowed",
+    "client connections exceeded",
 )
 _RESTARTING = (
     *CANNOT_CONNECT_NOW,
@@ -152,8 +156,11 @@ class Psycopg2Driver:
         return as_it_was
 
     def _is_standby(self, connection: TrackedConnection) -> bool:
-        """Whether the server itself is read-only, not just the holder's transaction."""
+        """Whether the server itself is read-only, not just the holder's transaction; and no standby
+        was asked for."""
         connection.refused_writing = False
+        if connection.info.dsn_parameters.get("target_session_attrs") in _READS_ONLY:
+            return False
         try:
             with self._bounded("a look at the server's role"):
                 _roll_back(connection)

@@ -31,7 +31,7 @@ ALL = (
     *("db_utils", "bulk_create", "get_or_create", "delete_regress", "aggregation", "annotations"),
     *("expressions", "migrations", "schema", "introspection", "fixtures", "serializers"),
     *("multiple_database", "sessions_tests", "handlers", "requests_tests", "servers"),
-    *("test_utils", "async", "admin_views"),
+    *("test_utils", "async", "admin_views", "gis_tests"),
 )
 LOGS = Path("reports") / "django-suite"
 
@@ -74,7 +74,10 @@ def command(
         console.print(f"NOT RUN: {label}: no server here has {', '.join(sorted(missing))}")
     problems = list(judge.broken)
     if judge.not_run and not without_contrib:
-        problems.append("not all was run: install postgresql-contrib, or pass --without-contrib")
+        problems.append(
+            "not all was run: install postgresql-contrib and postgresql-postgis, or pass "
+            "--without-contrib"
+        )
     for problem in problems:
         console.print(f"error: {problem}", style="red", soft_wrap=True)
     if problems or verdict.different or verdict.stale or not verdict.tests:

@@ -1,7 +1,7 @@
 """A throw-away cluster of the PostgreSQL that is installed on this machine.
 
-It has the contrib extensions and ICU, which the embedded one lacks. On Debian: the packages
-postgresql and postgresql-contrib.
+It has the contrib extensions, ICU and TLS, which the embedded one lacks, and may have PostGIS. On
+Debian: the packages postgresql, postgresql-contrib and postgresql-postgis.
 """
 
 from __future__ import annotations

@@ -7,10 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from .run import Run, run_tests
-from .servers import Server, Servers
+from .servers import Server, Servers, app_of
 
-STOCK = "django.db.backends.postgresql"
-POOLED = "django_pgpool"
+ENGINES = ("django.db.backends.postgresql", "django_pgpool")
+"""Django's own, and ours."""
+GEO_ENGINES = ("django.contrib.gis.db.backends.postgis", "django_pgpool.postgis")
+GEO_LABEL = "gis_tests"
 
 
 class Judge:
@@ -31,7 +33,8 @@ class Judge:
             self.not_run[label] = missing
             return
         self._console.print(f"{label} on {server.name}")
-        for engine, runs in ((STOCK, self.stock), (POOLED, self.pooled)):
+        engines = GEO_ENGINES if app_of(label) == GEO_LABEL else ENGINES
+        for engine, runs in zip(engines, (self.stock, self.pooled), strict=True):
             runs[label] = self._run(label, engine, server)
 
     def _run(self, label: str, engine: str, server: Server) -> Run:
@@ -45,7 +48,7 @@ class Judge:
                 lambda run: status.update(f"{engine}: {len(run.outcomes)} of {run.total}"),
             )
         self._console.print(
-            f"    {engine:<30}{len(run.outcomes):>6} tests{len(run.failures):>6} failed"
+            f"    {engine:<40}{len(run.outcomes):>6} tests{len(run.failures):>6} failed"
             f"{run.seconds:>6.0f} s",
         )
         reason = _what_broke(run)

@@ -25,6 +25,7 @@ CONTRIB = {
         *("bloom", "btree_gin", "btree_gist", "citext", "hstore", "pg_trgm", "pgcrypto"),
         "unaccent",
     },
+    "gis_tests": {"postgis", "postgis_raster"},
 }
 """The extensions without which the tests of a label cannot begin."""
 BETTER_INSTALLED = {"introspection", "migrations", "schema"}

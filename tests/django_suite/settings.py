@@ -15,7 +15,7 @@ USE_TZ = False
 if django.VERSION < (6, 0):
     DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
-if DATABASES["default"]["ENGINE"] != "django_pgpool":
+if not DATABASES["default"]["ENGINE"].startswith("django_pgpool"):
     from psycogreen.gevent import patch_psycopg
 
     patch_psycopg()

@@ -1,0 +1,1 @@
+"""An application of GeoDjango: where something is. Not installed: it needs GDAL."""
