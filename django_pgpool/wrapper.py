@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import django.db.backends.base.base
 import psycopg2
 from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
@@ -59,7 +60,16 @@ def _refuse_async() -> None:
 
 _restoring: dict[tuple[str | None, str | None], str] = {}
 """SQL, by time zone and role."""
-_connect, _close = BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close
+
+
+def djangos_own(method: Any) -> Any:
+    """None where somebody has put another in its place before this module was imported, as Sentry
+    does where it is begun in the settings: that one wants to be called."""
+    code = getattr(method, "__wrapped__", method).__code__
+    return method if code.co_filename == django.db.backends.base.base.__file__ else None
+
+
+_connect, _close = map(djangos_own, (BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close))
 
 
 class PooledMixin(Base):
