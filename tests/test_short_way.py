@@ -189,8 +189,12 @@ def test_who_has_patched_it_before_the_engine_was_imported_is_noticed(method):
     """As Sentry does where it is begun in the settings, wrapping what it replaces."""
     original = getattr(BaseDatabaseWrapper, method)
     assert djangos_own(original) is original
-    assert djangos_own(wraps(original)(lambda wrapper: original(wrapper))) is None
-    assert djangos_own(lambda wrapper: original(wrapper)) is None
+
+    def timed(wrapper):
+        return original(wrapper)
+
+    assert djangos_own(timed) is None
+    assert djangos_own(wraps(original)(timed)) is None
 
 
 @pytest.mark.parametrize("method", ["connect", "close"])
