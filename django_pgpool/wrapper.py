@@ -28,7 +28,7 @@ from .options import OWN_OPTIONS, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
 from .pool import Pool, Slot
-from .redaction import redacted
+from .redaction import hidden, redacted
 from .registry import latest
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class PooledMixin(Base):
             params.pop(name, None)
         if "connect_timeout" in params:
             params["connect_timeout"] = libpq_seconds(self.alias, params["connect_timeout"])
-        return params
+        return hidden(params)
 
     def _refuse_djangos_pool(self) -> None:
         """Django's own message would be an invitation to install what this engine refuses."""
@@ -211,9 +211,13 @@ class PooledMixin(Base):
         if _get_running_loop() is not None:
             _refuse_async()
         try:
-            settings, cls = self.settings_dict, self.__class__
+            cls = self.__class__
             entry = latest.get(self.alias)  # as in entry_for(), which each request would feel
-            if entry is None or entry.settings != settings or entry.wrapper_class is not cls:
+            if (
+                entry is None
+                or entry.settings != self.settings_dict
+                or entry.wrapper_class is not cls
+            ):
                 entry = registry.entry_for(self)
             if (
                 entry is None
@@ -224,6 +228,7 @@ class PooledMixin(Base):
                 return
             # Django's connect(), line by line, without what was done when the connection was opened
             # (parameters, the session's configuration) and what is so already (autocommit).
+            settings = self.settings_dict
             if settings["TIME_ZONE"] is not None:
                 self.check_settings()
             self.in_atomic_block = False
@@ -234,6 +239,8 @@ class PooledMixin(Base):
             self.closed_in_transaction = False
             self.errors_occurred = False
             self.health_check_done = True
+            autocommit = settings["AUTOCOMMIT"]
+            del settings  # tools that report an error with local variables would tell the password
             hold = self._hold
             if hold is None or hold.slot is not None or entry.options.held_warning is not None:
                 slot: Slot = self._acquire(entry)
@@ -244,10 +251,10 @@ class PooledMixin(Base):
                 self.isolation_level = entry.isolation_level
             self.connection = slot.connection
             self.close_at = slot.acquired_at  # CONN_MAX_AGE is 0: parse() has seen to that
-            if settings["AUTOCOMMIT"] and not self.run_commit_hooks_on_set_autocommit_on:
+            if autocommit and not self.run_commit_hooks_on_set_autocommit_on:
                 self.autocommit = True
             else:
-                self.set_autocommit(settings["AUTOCOMMIT"])
+                self.set_autocommit(autocommit)
             if self.alias not in RAN_DB_VERSION_CHECK:
                 self.init_connection_state()
             if connection_created.receivers:

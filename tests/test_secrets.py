@@ -2,14 +2,17 @@
 
 import logging
 import traceback
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 
+import psycopg2
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import Error, connections
+from django.views.debug import ExceptionReporter
 
 from django_pgpool import registry, stats
+from django_pgpool.base import DatabaseWrapper
 from django_pgpool.checks import capacity
 from django_pgpool.checks.settings import check_settings
 from django_pgpool.management.commands import pgpool
@@ -91,6 +94,13 @@ def test_nor_is_the_password_of_a_url_wherever_it_was_put(everything, name):
     assert MARKER not in everything(**{name: URL})
 
 
+def test_nor_is_one_in_the_name_of_somebody_elses_session(everything, server):
+    with closing(psycopg2.connect(**{**server.params, "application_name": URL})):
+        said = everything()
+    assert "postgres://shop:***@db.invalid" in said, "it is among those who are connected"
+    assert MARKER not in said
+
+
 def test_nor_what_comes_from_the_environment(everything, monkeypatch, tmp_path):
     passfile = tmp_path / "correct-horse"
     passfile.write_text(f"*:*:*:*:{MARKER}\n")
@@ -99,6 +109,31 @@ def test_nor_what_comes_from_the_environment(everything, monkeypatch, tmp_path):
     monkeypatch.setenv("PGPASSWORD", MARKER)
     for place in REFUSED:
         assert MARKER not in everything(**place)
+
+
+@pytest.mark.parametrize(
+    ("short", "settings", "shown"),
+    [(True, {}, "maxwait"), (False, {}, "maxwait"), (False, REFUSED[0], "conn_params")],
+    ids=["exhausted", "exhausted, Django's own connect()", "refused"],
+)
+def test_error_pages_that_show_local_variables_do_not_show_it(
+    make_alias, monkeypatch, short, settings, shown
+):
+    """Django's own, and its mails to admins; other tools take repr(), too."""
+    monkeypatch.setattr(DatabaseWrapper, "_takes_the_short_way", short)
+    alias = make_alias(maxsize=1, maxwait=10.0, PASSWORD=MARKER, sslpassword=MARKER, **settings)
+    with ExitStack() as stack:
+        if not settings:
+            slot = alias.pool.acquire()
+            stack.callback(lambda: alias.pool.release(slot, slot.lease))
+            alias.pool.maxwait = 0.01
+        with pytest.raises(Error) as caught:
+            alias.wrapper.ensure_connection()
+    report = ExceptionReporter(None, caught.type, caught.value, caught.tb)
+    page = report.get_traceback_html()
+    assert shown in page
+    assert [line for line in page.splitlines() if MARKER in line] == []
+    assert MARKER not in report.get_traceback_text()
 
 
 @pytest.mark.parametrize(
