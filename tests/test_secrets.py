@@ -3,23 +3,34 @@
 import logging
 import traceback
 from contextlib import ExitStack, closing, suppress
+from operator import attrgetter
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import psycopg2
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import Error, connections
+from django.template import Context, Engine
 from django.views.debug import ExceptionReporter
+from prometheus_client import CollectorRegistry, generate_latest
+from support.metrics import metrics_off_at_the_end  # noqa: F401  a fixture
 
 from django_pgpool import registry, stats
 from django_pgpool.base import DatabaseWrapper
 from django_pgpool.checks import capacity
 from django_pgpool.checks.settings import check_settings
+from django_pgpool.debug_toolbar import PoolPanel, record
 from django_pgpool.management.commands import pgpool
+from django_pgpool.metrics import prometheus
 from django_pgpool.options import LIBPQ_PARAMETERS
+from django_pgpool.page import content, sampler
 from django_pgpool.redaction import redacted
 
 MARKER = "correct-horse/battery"
+PAGE = Engine(dirs=[Path(content.__file__).parent / "templates"])
 URL = f"postgres://shop:{MARKER}@db.invalid:5432/shop?sslpassword={MARKER}"
 NAMED_BY_LIBPQ = {
     # What libpq says is of no use without them, and they are no secrets.
@@ -39,10 +50,29 @@ REFUSED = [
 ]
 
 
+def _shown(alias):
+    """The operator's page with stacks, and the panel for django-debug-toolbar."""
+    page = PAGE.get_template("page.html").render(Context({"panels": content.panels(stacks=True)}))
+    toolbar = SimpleNamespace(stats={}, store=Mock(), request_id="1")
+    panel = PoolPanel(toolbar, None)
+    panel.enable_instrumentation()
+    with suppress(Error, ImproperlyConfigured):
+        alias.ask("SELECT 1")
+    panel.disable_instrumentation()
+    panel.generate_stats(None, None)
+    html = f"{panel.content}{panel.nav_subtitle}{toolbar.stats}"
+    if alias.name in map(attrgetter("pool"), stats()):
+        assert alias.name in page and alias.name in html
+    return page + html
+
+
 @pytest.fixture
-def everything(make_alias, events, caplog, capsys, monkeypatch):
+def everything(make_alias, events, caplog, capsys, monkeypatch, metrics_off_at_the_end):  # noqa: F811
     """All that is said about an alias that somebody has tried to use."""
     monkeypatch.chdir("/")
+    monkeypatch.setattr(record, "_begun", False)
+    metrics = CollectorRegistry()
+    prometheus.register(metrics)
 
     def said(**settings):
         alias = make_alias(**settings)
@@ -68,11 +98,14 @@ def everything(make_alias, events, caplog, capsys, monkeypatch):
                 call_command(pgpool.Command(), *arguments)
         texts += capsys.readouterr()
         texts += [repr(stats()), repr(registry._entries.values()), repr(alias.wrapper)]
+        texts += [_shown(alias), generate_latest(metrics).decode()]
         texts += [repr(events), caplog.text]
         assert len("".join(texts)) > 1000
         return "\n".join(texts)
 
-    return said
+    yield said
+    if sampler._sampler is not None:
+        sampler._sampler.forget()
 
 
 @pytest.mark.parametrize("name", ["PASSWORD", *sorted({*LIBPQ_PARAMETERS} - NAMED_BY_LIBPQ)])
