@@ -22,6 +22,23 @@ _ANYWHERE = (
 )
 
 
+class _Hidden(str):
+    """Says what it is to libpq, and nothing to error pages and reports that show variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(HIDDEN)
+
+
+def hidden(params: dict[str, Any]) -> dict[str, Any]:
+    """The same connection parameters, whose ``repr()`` does not tell what is secret."""
+    for name in _SECRET:
+        if name in params:
+            params[name] = _Hidden(params[name])
+    return params
+
+
 def redacted(text: str, params: Mapping[str, Any]) -> str:
     """Without what is secret among these connection parameters, and without what looks like it."""
     known = {str(params.get(name) or "") for name in _PLAIN}

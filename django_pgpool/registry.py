@@ -80,7 +80,9 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
             for watcher in _watchers:
                 watcher(entry.pool)
             # The same dictionary with other contents: it was edited, nobody new for its old pool.
-            outdated = _forget(lambda other: other.source is source)
+            outdated = _forget(
+                lambda other: other.source is source and other.pool.name == wrapper.alias
+            )
             _entries[key] = entry
         entry.settings, entry.source = _copy(source), source
         latest[wrapper.alias] = entry

@@ -10,6 +10,6 @@ app_name = "django_pgpool"
 urlpatterns = [
     path("", views.page, name="page"),
     path("assets/<str:name>", views.asset, name="asset"),
-    path("<str:alias>/drain/", views.drain, name="drain"),
-    path("<str:alias>/resize/", views.resize, name="resize"),
+    path("<path:alias>/drain/", views.drain, name="drain"),
+    path("<path:alias>/resize/", views.resize, name="resize"),
 ]

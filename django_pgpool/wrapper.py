@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import django.db.backends.base.base
 import psycopg2
 from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
@@ -28,7 +29,7 @@ from .options import OWN_OPTIONS, has_old_names, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
 from .pool import Pool, Slot
-from .redaction import redacted
+from .redaction import hidden, redacted
 from .registry import latest
 
 if TYPE_CHECKING:
@@ -60,7 +61,16 @@ def _refuse_async() -> None:
 
 _restoring: dict[tuple[str | None, str | None], str] = {}
 """SQL, by time zone and role."""
-_connect, _close = BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close
+
+
+def djangos_own(method: Any) -> Any:
+    """None where somebody has put another in its place before this module was imported, as Sentry
+    does where it is begun in the settings: that one wants to be called."""
+    code = getattr(method, "__wrapped__", method).__code__
+    return method if code.co_filename == django.db.backends.base.base.__file__ else None
+
+
+_connect, _close = map(djangos_own, (BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close))
 
 
 class PooledMixin(Base):
@@ -110,7 +120,7 @@ class PooledMixin(Base):
             params.pop(name, None)
         if "connect_timeout" in params:
             params["connect_timeout"] = libpq_seconds(self.alias, params["connect_timeout"])
-        return params
+        return hidden(params)
 
     def _refuse_other_pools(self) -> None:
         """Django's own message would be an invitation to install what this engine refuses."""
@@ -202,9 +212,13 @@ class PooledMixin(Base):
         if _get_running_loop() is not None:
             _refuse_async()
         try:
-            settings, cls = self.settings_dict, self.__class__
+            cls = self.__class__
             entry = latest.get(self.alias)  # as in entry_for(), which each request would feel
-            if entry is None or entry.settings != settings or entry.wrapper_class is not cls:
+            if (
+                entry is None
+                or entry.settings != self.settings_dict
+                or entry.wrapper_class is not cls
+            ):
                 entry = registry.entry_for(self)
             if (
                 entry is None
@@ -215,6 +229,7 @@ class PooledMixin(Base):
                 return
             # Django's connect(), line by line, without what was done when the connection was opened
             # (parameters, the session's configuration) and what is so already (autocommit).
+            settings = self.settings_dict
             if settings["TIME_ZONE"] is not None:
                 self.check_settings()
             self.in_atomic_block = False
@@ -225,6 +240,8 @@ class PooledMixin(Base):
             self.closed_in_transaction = False
             self.errors_occurred = False
             self.health_check_done = True
+            autocommit = settings["AUTOCOMMIT"]
+            del settings  # tools that report an error with local variables would tell the password
             hold = self._hold
             if hold is None or hold.slot is not None or entry.options.held_warning is not None:
                 slot: Slot = self._acquire(entry)
@@ -235,10 +252,10 @@ class PooledMixin(Base):
                 self.isolation_level = entry.isolation_level
             self.connection = slot.connection
             self.close_at = slot.acquired_at  # CONN_MAX_AGE is 0: parse() has seen to that
-            if settings["AUTOCOMMIT"] and not self.run_commit_hooks_on_set_autocommit_on:
+            if autocommit and not self.run_commit_hooks_on_set_autocommit_on:
                 self.autocommit = True
             else:
-                self.set_autocommit(settings["AUTOCOMMIT"])
+                self.set_autocommit(autocommit)
             if self.alias not in RAN_DB_VERSION_CHECK:
                 self.init_connection_state()
             if connection_created.receivers:

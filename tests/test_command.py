@@ -1,7 +1,12 @@
 """``manage.py pgpool`` and ``python -m django_pgpool``."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,6 +17,8 @@ from support.waiting import eventually
 from django_pgpool.checks import capacity
 from django_pgpool.management.commands import pgpool
 from django_pgpool.options import PoolOptions
+from loadtests.errors import LoadTestError
+from loadtests.pgbouncer import PORT, PgBouncer
 
 
 @pytest.fixture
@@ -145,6 +152,43 @@ def test_a_probe_times_each_step_and_leaves_nothing(run, server):
     assert (probe["error"], probe["failed_at"]) == (None, None)
     eventually(lambda: alias.backends <= 1, "the probe's session is left")  # the pool's own
     assert f"\n    {'in all':<16} " in run("--probe")[1]
+
+
+@pytest.fixture
+def encrypted(server):
+    """(host, port) of a PgBouncer that takes TLS only."""
+    if not server.embedded or sys.platform != "linux" or not shutil.which("openssl"):
+        pytest.skip("needs the embedded server, openssl, and loopback addresses to choose from")
+    place = Path(server.params["host"])
+    key, certificate = place / "tls.key", place / "tls.crt"
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test -batch"
+    made = [*make.split(), "-keyout", key, "-out", certificate]
+    subprocess.run(made, check=True, stderr=subprocess.DEVNULL)
+    for path in (key, certificate):
+        shutil.chown(path, place.owner())
+    host = f"127.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250 + 1}.7"  # nobody else's
+    user, name = server.params["user"], server.params["dbname"]
+    tls = {"client_tls_key_file": key, "client_tls_cert_file": certificate}
+    settings = {"listen_addr": host, "client_tls_sslmode": "require", **tls}
+    url = f"postgresql://{user}@/{name}?host={place}&port={server.params['port']}"
+    try:
+        with PgBouncer(url, settings):
+            yield host, PORT
+    except LoadTestError as error:
+        pytest.skip(str(error))
+    finally:
+        key.unlink()
+        certificate.unlink()
+
+
+@pytest.mark.long
+def test_a_probe_times_the_encryption(run, encrypted):
+    host, port = encrypted
+    code, said, alias = run("--probe", HOST=host, PORT=port, sslmode="require")
+    assert code == 0, said
+    assert re.search(r"\n    TCP +[\d.]+ ms\n    TLS \(TLSv1\.\d\) +[\d.]+ ms\n    auth", said)
+    assert "behind a pooler" in said
+    alias.wrapper.close_pool()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,16 @@ def test_equal_settings_under_another_alias_are_another_pool(make_alias):
     assert make_alias().pool is not make_alias().pool
 
 
+def test_two_aliases_of_one_dictionary_are_two_pools_that_last(make_alias):
+    """``DATABASES = dict.fromkeys(["default", "replica"], shop)``"""
+    one, two = make_alias(), make_alias()
+    connections.databases[two.name] = one.settings
+    pool = one.pool
+    assert two.pool is not pool
+    assert one.pool is pool
+    assert not pool.closed
+
+
 def test_a_wrapper_of_equal_settings_shares_the_pool(alias):
     assert alias.copy().pgpool is alias.pool
 

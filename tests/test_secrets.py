@@ -2,21 +2,35 @@
 
 import logging
 import traceback
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
+from operator import attrgetter
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
+import psycopg2
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import Error, connections
+from django.template import Context, Engine
+from django.views.debug import ExceptionReporter
+from prometheus_client import CollectorRegistry, generate_latest
+from support.metrics import metrics_off_at_the_end  # noqa: F401  a fixture
 
 from django_pgpool import registry, stats
+from django_pgpool.base import DatabaseWrapper
 from django_pgpool.checks import capacity
 from django_pgpool.checks.settings import check_settings
+from django_pgpool.debug_toolbar import PoolPanel, record
 from django_pgpool.management.commands import pgpool
+from django_pgpool.metrics import prometheus
 from django_pgpool.options import LIBPQ_PARAMETERS
+from django_pgpool.page import content, sampler
 from django_pgpool.redaction import redacted
 
 MARKER = "correct-horse/battery"
+PAGE = Engine(dirs=[Path(content.__file__).parent / "templates"])
 URL = f"postgres://shop:{MARKER}@db.invalid:5432/shop?sslpassword={MARKER}"
 NAMED_BY_LIBPQ = {
     # What libpq says is of no use without them, and they are no secrets.
@@ -36,10 +50,29 @@ REFUSED = [
 ]
 
 
+def _shown(alias):
+    """The operator's page with stacks, and the panel for django-debug-toolbar."""
+    page = PAGE.get_template("page.html").render(Context({"panels": content.panels(stacks=True)}))
+    toolbar = SimpleNamespace(stats={}, store=Mock(), request_id="1")
+    panel = PoolPanel(toolbar, None)
+    panel.enable_instrumentation()
+    with suppress(Error, ImproperlyConfigured):
+        alias.ask("SELECT 1")
+    panel.disable_instrumentation()
+    panel.generate_stats(None, None)
+    html = f"{panel.content}{panel.nav_subtitle}{toolbar.stats}"
+    if alias.name in map(attrgetter("pool"), stats()):
+        assert alias.name in page and alias.name in html
+    return page + html
+
+
 @pytest.fixture
-def everything(make_alias, events, caplog, capsys, monkeypatch):
+def everything(make_alias, events, caplog, capsys, monkeypatch, metrics_off_at_the_end):  # noqa: F811
     """All that is said about an alias that somebody has tried to use."""
     monkeypatch.chdir("/")
+    monkeypatch.setattr(record, "_begun", False)
+    metrics = CollectorRegistry()
+    prometheus.register(metrics)
 
     def said(**settings):
         alias = make_alias(**settings)
@@ -65,11 +98,14 @@ def everything(make_alias, events, caplog, capsys, monkeypatch):
                 call_command(pgpool.Command(), *arguments)
         texts += capsys.readouterr()
         texts += [repr(stats()), repr(registry._entries.values()), repr(alias.wrapper)]
+        texts += [_shown(alias), generate_latest(metrics).decode()]
         texts += [repr(events), caplog.text]
         assert len("".join(texts)) > 1000
         return "\n".join(texts)
 
-    return said
+    yield said
+    if sampler._sampler is not None:
+        sampler._sampler.forget()
 
 
 @pytest.mark.parametrize("name", ["PASSWORD", *sorted({*LIBPQ_PARAMETERS} - NAMED_BY_LIBPQ)])
@@ -91,6 +127,13 @@ def test_nor_is_the_password_of_a_url_wherever_it_was_put(everything, name):
     assert MARKER not in everything(**{name: URL})
 
 
+def test_nor_is_one_in_the_name_of_somebody_elses_session(everything, server):
+    with closing(psycopg2.connect(**{**server.params, "application_name": URL})):
+        said = everything()
+    assert "postgres://shop:***@db.invalid" in said, "it is among those who are connected"
+    assert MARKER not in said
+
+
 def test_nor_what_comes_from_the_environment(everything, monkeypatch, tmp_path):
     passfile = tmp_path / "correct-horse"
     passfile.write_text(f"*:*:*:*:{MARKER}\n")
@@ -99,6 +142,31 @@ def test_nor_what_comes_from_the_environment(everything, monkeypatch, tmp_path):
     monkeypatch.setenv("PGPASSWORD", MARKER)
     for place in REFUSED:
         assert MARKER not in everything(**place)
+
+
+@pytest.mark.parametrize(
+    ("short", "settings", "shown"),
+    [(True, {}, "maxwait"), (False, {}, "maxwait"), (False, REFUSED[0], "conn_params")],
+    ids=["exhausted", "exhausted, Django's own connect()", "refused"],
+)
+def test_error_pages_that_show_local_variables_do_not_show_it(
+    make_alias, monkeypatch, short, settings, shown
+):
+    """Django's own, and its mails to admins; other tools take repr(), too."""
+    monkeypatch.setattr(DatabaseWrapper, "_takes_the_short_way", short)
+    alias = make_alias(maxsize=1, maxwait=10.0, PASSWORD=MARKER, sslpassword=MARKER, **settings)
+    with ExitStack() as stack:
+        if not settings:
+            slot = alias.pool.acquire()
+            stack.callback(lambda: alias.pool.release(slot, slot.lease))
+            alias.pool.maxwait = 0.01
+        with pytest.raises(Error) as caught:
+            alias.wrapper.ensure_connection()
+    report = ExceptionReporter(None, caught.type, caught.value, caught.tb)
+    page = report.get_traceback_html()
+    assert shown in page
+    assert [line for line in page.splitlines() if MARKER in line] == []
+    assert MARKER not in report.get_traceback_text()
 
 
 @pytest.mark.parametrize(

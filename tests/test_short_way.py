@@ -2,6 +2,7 @@
 
 import inspect
 import textwrap
+from functools import wraps
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -10,7 +11,7 @@ from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from django.db.backends.signals import connection_created
 
 from django_pgpool.base import DatabaseWrapper
-from django_pgpool.wrapper import PooledMixin
+from django_pgpool.wrapper import PooledMixin, djangos_own
 
 DIFFERENT_BY_NATURE = {"close_at", "connection", "_hold", "settings_dict"}
 OBJECTS = {"client", "creation", "features", "introspection", "ops", "validation"}
@@ -181,6 +182,19 @@ def test_who_patches_djangos_own_method_is_called(alias, monkeypatch, method):
     monkeypatch.setattr(BaseDatabaseWrapper, method, watched)
     assert alias.ask("SELECT 1") == 1
     assert seen == [method]
+
+
+@pytest.mark.parametrize("method", ["connect", "close"])
+def test_who_has_patched_it_before_the_engine_was_imported_is_noticed(method):
+    """As Sentry does where it is begun in the settings, wrapping what it replaces."""
+    original = getattr(BaseDatabaseWrapper, method)
+    assert djangos_own(original) is original
+
+    def timed(wrapper):
+        return original(wrapper)
+
+    assert djangos_own(timed) is None
+    assert djangos_own(wraps(original)(timed)) is None
 
 
 @pytest.mark.parametrize("method", ["connect", "close"])

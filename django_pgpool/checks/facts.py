@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..redaction import redacted
+
 _SERVER = """
 SELECT
     current_setting('server_version_num')::int,
@@ -71,7 +73,10 @@ def ask(wrapper: Any) -> Server:
             cursor.execute(_SERVER)
             row = cursor.fetchone()
             cursor.execute(_SESSIONS)
-            sessions = tuple(Sessions(*found) for found in cursor.fetchall())
+            sessions = tuple(
+                Sessions(role, database, redacted(application or "", {}), count)
+                for role, database, application, count in cursor.fetchall()
+            )
             # PgBouncer tells its clients a process id of its own making.
             pooler = row[-1] != wrapper.connection.info.backend_pid
     finally:

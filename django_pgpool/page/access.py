@@ -29,7 +29,7 @@ def staff_only(view: View) -> View:
         user: Any = getattr(request, "user", None)
         if user is None:
             raise PermissionDenied("It needs django.contrib.auth's AuthenticationMiddleware.")
-        if user.is_active and user.is_staff:
+        if user.is_active and getattr(user, "is_staff", False):
             return view(request, *args, **kwargs)
         if user.is_authenticated:
             raise PermissionDenied("Only for staff.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic, time
 
 from .sampler import REMEMBERED, Sample
 
@@ -132,8 +133,8 @@ def seconds(value: float) -> str:
 
 
 def clock(at: float) -> str:
-    """Of a wall time, in UTC."""
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
+    """Wall time, in UTC, of a monotonic one, as the clock stands now."""
+    return f"{datetime.fromtimestamp(time() - monotonic() + at, UTC):%H:%M:%S}"
 
 
 def _span(samples: Sequence[Sample]) -> str:

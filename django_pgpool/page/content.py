@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import registry
 from ..pool import Pool, Snapshot
+from ..redaction import redacted
 from . import advice, charts, sampler
 from .holders import Holder, holders
 from .meanings import Setting, settings
@@ -88,9 +89,11 @@ def _panel(
 
 
 def _database(entry: registry.Entry) -> str:
-    settings = entry.settings
-    port = f":{settings['PORT']}" if settings["PORT"] else ""
-    return f"{settings['NAME'] or ''} at {settings['HOST'] or 'this machine'}{port}"
+    """Without the password that somebody has put into one of these."""
+    name, host, port = (
+        redacted(str(entry.settings[key] or ""), {}) for key in ("NAME", "HOST", "PORT")
+    )
+    return f"{name} at {host or 'this machine'}{port and f':{port}'}"
 
 
 def _state(now: Snapshot, samples: Sequence[sampler.Sample]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import dataclass
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
 from .. import registry
@@ -38,7 +38,7 @@ class Quantiles:
 @dataclass(frozen=True, slots=True)
 class Sample:
     at: float
-    """Wall time."""
+    """Monotonic: the wall clock may be set."""
     snapshot: Snapshot
     wait: Quantiles | None
     """Of the callers who have got a connection or failed since the last sample; None: nobody."""
@@ -80,7 +80,7 @@ class History:
     def take(self) -> None:
         """A sample."""
         snapshot = self._pool.snapshot()
-        self.samples.append(Sample(time(), snapshot, self._wait.take(), self._use.take()))
+        self.samples.append(Sample(monotonic(), snapshot, self._wait.take(), self._use.take()))
 
     def end(self) -> None:
         """Let the pool be as it was."""

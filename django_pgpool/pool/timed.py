@@ -119,14 +119,16 @@ def _nothing(*_: object) -> None:
 def meter(pool: Pool[Any], meter: Meter) -> None:
     """Have ``meter`` told from now on, beside those that are told already. In a pool at work, too:
     only its methods become others."""
-    TimedPool._told(pool, *getattr(pool, "_meters", ()), meter)  # type: ignore[arg-type]
-    if not isinstance(pool, TimedPool):
-        pool.__class__ = TimedPool
+    with pool._lock:
+        TimedPool._told(pool, *getattr(pool, "_meters", ()), meter)  # type: ignore[arg-type]
+        if not isinstance(pool, TimedPool):
+            pool.__class__ = TimedPool
 
 
 def unmeter(pool: Pool[Any], meter: Meter) -> None:
     """Have it told no more; a pool that tells none is as it was before."""
-    meters: tuple[Meter, ...] = getattr(pool, "_meters", ())
-    TimedPool._told(pool, *(other for other in meters if other is not meter))  # type: ignore[arg-type]
-    if type(pool) is TimedPool and not pool._meters:
-        pool.__class__ = Pool  # type: ignore[assignment]
+    with pool._lock:
+        meters: tuple[Meter, ...] = getattr(pool, "_meters", ())
+        TimedPool._told(pool, *(other for other in meters if other is not meter))  # type: ignore[arg-type]
+        if type(pool) is TimedPool and not pool._meters:
+            pool.__class__ = Pool  # type: ignore[assignment]

@@ -11,6 +11,8 @@ import time
 from django.conf import settings
 
 POLICY = "default-src 'self'"
+HOSTILE = "x/../<script>alert('&')</script>\"?#%2F"
+"""An alias that nobody has."""
 
 
 def strict(get_response):
@@ -32,7 +34,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     USE_TZ=True,
     STATIC_URL="static/",
-    DATABASES={"default": json.loads(os.environ["PGPOOL_PAGE_DATABASE"])},
+    DATABASES=dict.fromkeys(("default", HOSTILE), json.loads(os.environ["PGPOOL_PAGE_DATABASE"])),
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
     INSTALLED_APPS=[
         "django.contrib.admin",
@@ -78,7 +80,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.db import connection
+from django.db import connection, connections
 from django.http import HttpResponse
 from django.urls import include, path
 
@@ -91,11 +93,18 @@ def hold(request, seconds):
     return HttpResponse("held")
 
 
+def use_hostile(request):
+    """From now on it is among the pools of this process."""
+    connections[HOSTILE].ensure_connection()
+    return HttpResponse("used")
+
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", LoginView.as_view(template_name="admin/login.html")),  # for everybody
     path("pgpool/", include("django_pgpool.urls")),
     path("hold/<str:seconds>", hold),
+    path("hostile/", use_hostile),
 ]
 application = get_wsgi_application()
 

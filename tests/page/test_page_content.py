@@ -7,7 +7,7 @@ import pytest
 from support.waiting import eventually, running
 
 from django_pgpool.options import PoolOptions
-from django_pgpool.page import content, sampler
+from django_pgpool.page import charts, content, sampler
 from django_pgpool.page.holders import UNSEEN, holders
 from django_pgpool.page.meanings import MEANINGS
 from django_pgpool.pool import Pool, Reason
@@ -106,6 +106,17 @@ def test_holders_by_the_time_they_hold(make_alias):
     assert (third.doing, third.stack) == (UNSEEN, None)
     assert first.seconds >= second.seconds >= third.seconds
     eventually(lambda: holders(alias.pool, stacks=False) == [])
+
+
+def test_a_wall_clock_that_is_set_moves_nothing(alias, quick, monkeypatch):
+    alias.ask("SELECT 1")
+    panel(alias)
+    eventually(lambda: len(quick.look()[alias.pool]) > 3)
+    monkeypatch.setattr(charts, "time", lambda: 7200.0)
+    samples = quick.look()[alias.pool]
+    assert charts._xs(samples) == sorted(charts._xs(samples))
+    assert all(0 <= x <= charts.WIDTH for x in charts._xs(samples))
+    assert charts.clock(samples[-1].at) in ("01:59:59", "02:00:00")
 
 
 def test_advice_names_what_to_look_at(make_alias, quick):

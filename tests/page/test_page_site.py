@@ -1,6 +1,7 @@
 """The operator's page as staff and others meet it, on a real site."""
 
 import re
+from html import unescape
 
 import gevent
 import pytest
@@ -83,6 +84,19 @@ def test_what_cannot_be_is_refused_in_words(visitor):
     assert root.post("/pgpool/other/drain/", **known)[0] == 404
     assert root.get("/pgpool/default/drain/")[0] == 405
     assert root.post("/pgpool/default/drain/", process=known["process"])[0] == 403  # no token
+
+
+def test_an_alias_may_be_called_anything(visitor, site):
+    root = visitor("root")
+    root.get("/hostile/")
+    _, _, page = root.get("/pgpool/")
+    assert "<script>alert" not in page
+    assert "x/../&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;&quot;?#%2F" in page
+    _, action = re.findall(r'action="([^"]+/)drain/"', page)
+    known = {"csrfmiddlewaretoken": token(page)}
+    known["process"] = re.search(r'data-process="(\d+)"', page)[1]
+    assert root.post(f"{unescape(action)}drain/", **known)[:2] == (200, "/pgpool/?done=drain")
+    assert re.search(r"event='pool_drained' alias=.x/\.\./<script>", site.log())
 
 
 def test_another_process_than_the_one_that_was_meant_does_nothing(visitor, site):

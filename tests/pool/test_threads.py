@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -21,6 +22,7 @@ from gevent.threadpool import ThreadPool
 from django_pgpool.exceptions import PoolClosed, PoolExhausted
 from django_pgpool.pool import Pool
 from django_pgpool.pool.runtime import GeventRuntime, ThreadParker, ThreadRuntime
+from django_pgpool.pool.timed import SILENT, Meter, meter, unmeter
 from pool.conftest import World, eventually
 
 SCRIPT = """
@@ -38,6 +40,31 @@ print("done")
 @pytest.fixture
 def threads() -> World:
     return World(ThreadRuntime(), time.sleep)
+
+
+@pytest.mark.threads
+def test_threads_that_come_and_go_as_meters_lose_none_of_another(threads: World) -> None:
+    pool = threads.build(maxsize=1)
+    silent = [Meter(*SILENT) for _ in range(4)]
+    meter(pool, stays := silent.pop())
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        results = [threads.start(partial(_come_and_go, pool, one)) for one in silent]
+        for result in results:
+            result(30.0)
+    finally:
+        sys.setswitchinterval(interval)
+    assert [one is stays for one in pool._meters] == [True]  # type: ignore[attr-defined]
+    unmeter(pool, stays)
+    assert type(pool) is Pool
+    pool.close()
+
+
+def _come_and_go(pool: Pool[Any], one: Meter) -> None:
+    for _ in range(2000):
+        meter(pool, one)
+        unmeter(pool, one)
 
 
 @pytest.mark.threads

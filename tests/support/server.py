@@ -58,6 +58,18 @@ class Server:
     def states(self, name: str) -> list[str]:
         return sorted(state or "" for _, state in self.backends(name))
 
+    @property
+    def own(self) -> frozenset[int]:
+        """The sessions of this object."""
+        return frozenset(one.info.backend_pid for one in (self._admin, self._monitor))
+
+    def clients(self) -> set[int]:
+        """All sessions of clients, in whatever database."""
+        rows = self.execute(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        )
+        return {pid for (pid,) in rows}
+
     def last_message(self, pid: int) -> Any:
         """Changes with every message that the client sends which makes the server do something."""
         ((moment,),) = self.execute(
