@@ -82,14 +82,17 @@ def test_interrupted_it_reports_what_ran(loadtests, short_tmp, tmp_path):
     assert_nothing_left(short_tmp)
 
 
-def test_what_is_missing_is_told_before_anything_runs(loadtests, monkeypatch, tmp_path):
-    def said(*arguments):
-        process = loadtests("compare", *arguments, "--reports", str(tmp_path))
-        out, err = process.communicate(timeout=30)
-        assert (process.returncode, out) == (2, "")
-        return err
-
-    assert "--engines nobody: there is no such engine" in said("--engines", "nobody")
-    assert "--nothing: neither compare nor steady,spike has it" in said("--nothing", "3")
-    assert "--scenario nothing: there is no such scenario" in said("--scenario", "nothing")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--engines", "nobody"], "--engines nobody: there is no such engine"),
+        (["--nothing", "3"], "--nothing: neither compare nor steady,spike has it"),
+        (["--scenario", "nothing"], "--scenario nothing: there is no such scenario"),
+    ],
+)
+def test_what_is_missing_is_told_before_anything_runs(command_line, tmp_path, arguments, expected):
+    code, out, err = command_line("compare", *arguments, "--reports", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {expected}")
+    assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

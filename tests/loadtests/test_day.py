@@ -37,7 +37,7 @@ def wait_for_load(process):
 
 
 def test_a_short_day(loadtests, short_tmp, tmp_path):
-    process = loadtests("day", "--scale", "0.05", "--reports", str(tmp_path))
+    process = loadtests("day", "--scale", "0.02", "--reports", str(tmp_path))
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     data = read(tmp_path)
@@ -51,7 +51,8 @@ def test_a_short_day(loadtests, short_tmp, tmp_path):
     assert 0 < pool["peak_size"] <= 8
     assert pool["peak_server"] <= 8
     assert (pool["end_size"], pool["end_server"]) == (0, 0)
-    assert pool["ideal_connection_seconds"] < pool["connection_seconds"] < 8 * data["seconds"]
+    assert 0 < pool["ideal_connection_seconds"] < 8 * data["seconds"]
+    assert 0 < pool["connection_seconds"] < 8 * data["seconds"]
     assert data["total"]["wait"]["max"] <= data["total"]["latency"]["max"]
     assert data["total"]["use"]["p90"] > 0.075, "four of ten are reports"
     assert all(seconds > 0 for seconds in data["cpu"].values())
