@@ -12,6 +12,8 @@ from leftovers import assert_nothing_left, read
 from loadtests.postgres import ThrowAwayPostgres
 from loadtests.report.reading import problem
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def server():
@@ -37,7 +39,7 @@ def wait_for_load(process):
 
 
 def test_a_short_day(loadtests, short_tmp, tmp_path):
-    process = loadtests("day", "--scale", "0.02", "--reports", str(tmp_path))
+    process = loadtests("day", "--scale", "0.05", "--reports", str(tmp_path))
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     data = read(tmp_path)
@@ -61,7 +63,6 @@ def test_a_short_day(loadtests, short_tmp, tmp_path):
     assert_nothing_left(short_tmp)
 
 
-@pytest.mark.long
 def test_interrupted_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_path):
     process = loadtests("--yes", "--reports", str(tmp_path), url=server.url)
     wait_for_load(process)
@@ -77,7 +78,6 @@ def test_interrupted_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_p
     assert_nothing_left(short_tmp)
 
 
-@pytest.mark.long
 def test_a_dead_worker_ends_the_run(loadtests, server, short_tmp, tmp_path):
     process = loadtests("--yes", "--reports", str(tmp_path), url=server.url)
     wait_for_load(process)
