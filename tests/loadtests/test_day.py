@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import psutil
 import psycopg2
@@ -92,4 +93,17 @@ def test_a_dead_worker_ends_the_run(loadtests, server, short_tmp, tmp_path):
     assert "a worker of gunicorn has died\nthe end of its log:" in err
     assert read(tmp_path)["failure"] == "a worker of gunicorn has died"
     assert schemas(server) == 0
+    assert_nothing_left(short_tmp)
+
+
+def test_killed_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_path):
+    process = loadtests("--yes", "--reports", str(tmp_path), url=server.url)
+    wait_for_load(process)
+    assert schemas(server) == 1
+    process.kill()
+    process.communicate(timeout=20)
+    deadline = time.monotonic() + 30
+    while schemas(server) or list(short_tmp.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert_nothing_left(short_tmp)
