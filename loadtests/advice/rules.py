@@ -110,9 +110,8 @@ def _harmful(profile: Profile) -> bool:
 
 
 def _waits(profile: Profile) -> str:
-    share = profile.waits / profile.acquires
     return (
-        f"{per_cent(share)} of the callers had to wait, in the worst time 1 % longer than "
+        f"{per_cent(profile.waiting)} of the callers had to wait, in the worst time 1 % longer than "
         f"{_time(profile.limited_wait)}"
     )
 

@@ -124,7 +124,7 @@ def _counters(numbers: dict[str, Any]) -> list[Row]:
     }
     return [
         ("acquires", number(numbers["acquires"])),
-        ("of these had to wait", f"{number(numbers['waits'])}, {milliseconds(mean)} on average"),
+        ("callers who had to wait", f"{number(numbers['waits'])}, {milliseconds(mean)} on average"),
         ("longest wait", milliseconds(numbers["wait_seconds_max"])),
         ("waits given up", counts(given_up)),
         ("openings", f"{number(numbers['openings'])}, {number(numbers['open_failures'])} failed"),

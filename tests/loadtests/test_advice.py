@@ -108,6 +108,12 @@ def test_waiting_that_is_shorter_than_the_work_is_no_reason_for_more():
     assert "9 % of the callers had to wait, in the worst time 1 % longer than 4.0 ms" in line.reason
 
 
+def test_who_waited_in_vain_is_one_of_the_callers():
+    crowded = replace(FULL, acquires=800, waits=1000, exhausted=200)
+    assert "100 % of the callers had to wait" in advice(crowded)["maxsize"].reason
+    assert replace(FULL, acquires=800, waits=500, exhausted=200).waiting == 0.5
+
+
 def test_a_limit_that_hurts_is_raised_to_what_erlang_says():
     line = advice(replace(FULL, usual=9))["maxsize"]
     assert line.value == f"{erlang.enough(5.0, 0.01)} (now 8)"
