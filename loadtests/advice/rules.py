@@ -111,8 +111,8 @@ def _harmful(profile: Profile) -> bool:
 
 def _waits(profile: Profile) -> str:
     return (
-        f"{per_cent(profile.waiting)} of the callers had to wait, in the worst time 1 % longer than "
-        f"{_time(profile.limited_wait)}"
+        f"{per_cent(profile.waiting)} of the callers had to wait, in the worst time 1 % longer "
+        f"than {_time(profile.limited_wait)}"
     )
 
 

@@ -185,7 +185,7 @@ def versions(data: dict[str, Any]) -> Table:
 
 def machine(data: dict[str, Any]) -> Table:
     """Where it ran."""
-    words = {"cpus": "CPUs", "memory_gib": "memory, GiB", "postgresql": "PostgreSQL"}
+    words = {"cpus": "CPUs", "memory_gib": "memory, GiB", "postgresql": "database server"}
     rows = ((words.get(name, name), str(text)) for name, text in data["machine"].items())
     return Table("Machine", tuple(rows))
 
