@@ -105,11 +105,15 @@ def _held(data: dict[str, Any]) -> Iterable[Row]:
     most = limit(data) * data["seconds"]
     yield (
         "connection-seconds",
-        f"{number(held)}, {share(held, most)} of maxsize all the time",
+        f"{_seconds(held)}, {share(held, most)} of maxsize all the time",
     )
     if ideal is not None:
         ratio = f", held {held / ideal:.1f} times that" if held and ideal else ""
-        yield "of these needed", f"{number(ideal)}{ratio}"
+        yield "of these needed", f"{_seconds(ideal)}{ratio}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return number(seconds) if seconds is None or seconds >= 10 else f"{seconds:.1f}"
 
 
 def _counters(numbers: dict[str, Any]) -> list[Row]:
