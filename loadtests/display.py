@@ -125,7 +125,7 @@ class PlainDisplay:
             return
         self._next = int(frame.elapsed) + 1
         self._line(
-            f"{frame.elapsed:3.0f}s {frame.phases[frame.phase]:<8} size {number(pool.size):>2} "
+            f"{int(frame.elapsed):3}s {frame.phases[frame.phase]:<8} size {number(pool.size):>2} "
             f"in use {number(pool.in_use):>2} idle {number(pool.idle):>2} "
             f"opening {number(pool.opening):>2} waiting {number(pool.waiting):>3} "
             f"server {number(pool.server):>2}  {frame.throughput:4.0f}/s "

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import platform
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Self
 
-import psycopg2
-
 from .arrivals import begun
 from .errors import SiteFailed
 from .front import Look
+from .greenlets.worker import versions
 from .load import Load, client
 from .recorder import Recorder
 from .scenarios import Scenario
 from .site_process import SiteProcess
-
-PACKAGES = ("Django", "gevent", "gunicorn", "psycogreen")
 
 
 class HttpFront:
@@ -30,11 +26,7 @@ class HttpFront:
         common = scenario.common
         self._scenario = scenario
         self._site = SiteProcess(database, workers=common.workers, limit=common.pool.maxsize)
-        self.versions: Mapping[str, str] = {
-            "psycopg2": str(psycopg2.__version__).split()[0],  # type: ignore[attr-defined]
-            **{package: version(package) for package in PACKAGES},
-            "Python": platform.python_version(),
-        }
+        self.versions: Mapping[str, str] = {**versions(), "gunicorn": version("gunicorn")}
 
     def __enter__(self) -> Self:
         self._site.__enter__()

@@ -7,7 +7,8 @@ from typing import Self
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from .database import CONNECT_TIMEOUT, Database
+from .connecting import CONNECT_TIMEOUT
+from .database import Database
 from .postgres import database_params
 
 _COUNT = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"

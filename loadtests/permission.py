@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from .database import describe
+from .connecting import describe
 from .errors import LoadTestError
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import rules
 from .from_run import profile_of
 from .profile import Profile, Recommendation
 from .rules import recommendations
@@ -14,12 +15,12 @@ ORDINARY = frozenset({"steady", "spike", "day", "slow", "soak"})
 """Scenarios that stand for what a site has to live with; the others break something on purpose."""
 
 
-def recommend(
-    data: dict[str, Any], workers: int | None = None, max_connections: int | None = None
-) -> list[Recommendation]:
+def recommend(data: dict[str, Any]) -> list[Recommendation]:
     """From the results of a run (format 2). Empty where they say nothing about an ordinary load,
     or the engine has no pool of ours."""
     if data["scenario"]["name"] not in ORDINARY or data["failure"] or data["interrupted"]:
         return []
     profile = profile_of(data)
-    return recommendations(profile, workers, max_connections) if profile else []
+    if profile is None:
+        return []
+    return [rules.in_a_short_run(line, profile) for line in recommendations(profile)]

@@ -100,7 +100,7 @@ def _facts(pool: Lines) -> Table:
             ("lines", f"{number(pool.lines)}, {number(pool.seconds)} s of all processes together"),
             ("processes at once", number(profile.processes)),
             ("acquires", number(profile.acquires)),
-            ("of these had to wait", number(profile.waits)),
+            ("callers who had to wait", number(profile.waits)),
             ("PoolExhausted", number(profile.exhausted + profile.rejected)),
             ("longest wait", milliseconds(profile.longest_wait)),
             ("a connection is used for", f"{milliseconds(profile.use)} (median)"),

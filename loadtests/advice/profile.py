@@ -36,6 +36,7 @@ class Profile:
     # Of all processes, and of the whole time:
     acquires: int
     waits: int
+    """Callers who had to wait, also those who waited in vain: no acquire came of it."""
     exhausted: int
     """Callers who got PoolExhausted because maxwait ran out."""
     rejected: int
@@ -52,6 +53,12 @@ class Profile:
     """Reuses of a connection idle for more than half of cleanup; None: not known."""
     late_reuse_seconds: float = 0.0
     """By how much more, added up."""
+
+    @property
+    def waiting(self) -> float:
+        """The share of the callers who had to wait."""
+        callers = self.acquires + self.exhausted + self.rejected
+        return min(self.waits / callers, 1.0)  # others may have been killed, or met an error
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import chain
 
 from ..report.numbers import milliseconds, number
@@ -27,8 +28,8 @@ UNSEEN = 0.001
 """... below which no percentile up to p99.9 does."""
 WORTH = 0.1
 """Share of the connection-seconds that a shorter cleanup must save."""
-CLEANUP = 20.0
-"""The engine's default."""
+DEFAULTS = {"expires": 300.0, "cleanup": 20.0}
+"""The engine's, seconds."""
 RESERVED = 3
 """superuser_reserved_connections of PostgreSQL, by default."""
 
@@ -109,10 +110,9 @@ def _harmful(profile: Profile) -> bool:
 
 
 def _waits(profile: Profile) -> str:
-    share = profile.waits / profile.acquires
     return (
-        f"{per_cent(share)} of the callers had to wait, in the worst time 1 % longer than "
-        f"{_time(profile.limited_wait)}"
+        f"{per_cent(profile.waiting)} of the callers had to wait, in the worst time 1 % longer "
+        f"than {_time(profile.limited_wait)}"
     )
 
 
@@ -155,7 +155,8 @@ def maxwait(profile: Profile) -> Recommendation:
             return _keep("maxwait", _seconds(now), f"{reason}: enough in reserve.")
         reason += (
             f"; {_seconds(value)} leave enough in reserve, and when something hangs a caller is "
-            f"told after {_seconds(value)} instead of {_seconds(now)}."
+            f"told after {_seconds(value)} instead of {_seconds(now)}. Longer where callers are to "
+            "wait until a server that restarts is back."
         )
     return Recommendation("maxwait", _against(_seconds(value), _seconds(now)), reason)
 
@@ -175,7 +176,7 @@ def cleanup(profile: Profile) -> Recommendation:
         if idle <= profile.held / 2:
             return _keep("cleanup", "None", f"{held}: closing idle connections would save little.")
         reason = f"{held}, because nothing is ever closed for being idle."
-        return Recommendation("cleanup", _against(_seconds(CLEANUP), "None"), reason)
+        return Recommendation("cleanup", _against(_seconds(DEFAULTS["cleanup"]), "None"), reason)
     rate = closed / profile.acquires
     if not closed:
         return _keep("cleanup", _seconds(now), f"No connection was closed for being idle; {held}.")
@@ -223,6 +224,21 @@ def expires(profile: Profile) -> Recommendation:
     if rate <= SEEN or expired <= MANY:
         return _keep("expires", _seconds(now), cost)
     return Recommendation("expires", _against(_seconds(STEP * now), _seconds(now)), cost)
+
+
+def in_a_short_run(line: Recommendation, profile: Profile) -> Recommendation:
+    """``line`` about cleanup or expires, for a profile of a load test: what is short there, so that
+    a minute shows it, is no number for a site."""
+    if line.option not in DEFAULTS:
+        return line
+    default, now = DEFAULTS[line.option], getattr(profile, line.option)
+    if now is None or now >= default:
+        return line
+    return replace(
+        line,
+        reason=f"{line.reason} Short, as the run is: on a site begin with the default, "
+        f"{_seconds(default)}, and ask `advise`.",
+    )
 
 
 def _opening(profile: Profile) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ..database import connect
+from ..connecting import connect
 from ..errors import LoadTestError
 from ..peers import Environments, NotInstalled
 from ..postgres import ThrowAwayPostgres

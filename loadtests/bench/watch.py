@@ -7,7 +7,7 @@ from operator import mul
 from time import monotonic, sleep
 from typing import Any, Self
 
-from ..database import connect
+from ..connecting import connect
 from ..errors import LoadTestError
 
 INTERVAL = 0.01

@@ -15,6 +15,7 @@ from rich.console import Console
 from .. import database
 from ..bench import files
 from ..bench.progress import Bar
+from ..errors import LoadTestError, SiteFailed
 from ..interrupts import Interrupts
 from ..options import Fronts, common
 from ..permission import permitted_url
@@ -91,7 +92,7 @@ def compare(
     place = database.own_schema(url) if url else database.embedded(ROOM, timezone="UTC")
     command = repeat("python -m loadtests compare", context.params, context.args)
     with Interrupts() as interrupts:
-        found = _measured(parts, rounds, place, interrupts, command)
+        found, log = _measured(parts, rounds, place, interrupts, command)
         console = Console()
         if not console.is_terminal:
             console.width = WIDTH
@@ -104,6 +105,8 @@ def compare(
         console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
     if interrupts.signum:
         raise typer.Exit(128 + interrupts.signum)
+    if found["failure"]:
+        raise SiteFailed(found["failure"], log)
 
 
 def _measured(
@@ -112,10 +115,14 @@ def _measured(
     place: AbstractContextManager[database.Database],
     interrupts: Interrupts,
     command: str,
-) -> dict[str, Any]:
-    """The data of the comparison, also where it was cut off."""
+) -> tuple[dict[str, Any], str]:
+    """The data of the comparison, also where it was cut off; where it failed, the log of what did.
+
+    Raises LoadTestError where that was before a run was complete.
+    """
     began = datetime.now(UTC)
     versions: dict[str, str] = {}
+    failure, log = None, ""
     try:
         with Bar(rounds * sum(len(part.contestants) for part in parts)) as bar:
             bar.tell("starting PostgreSQL")
@@ -127,5 +134,11 @@ def _measured(
         if not any(part.complete for part in parts):
             print("interrupted before a run was complete: there is no report", file=sys.stderr)
             raise typer.Exit(128 + (interrupts.signum or 2)) from None
+    except LoadTestError as error:
+        interrupts.postpone()
+        if not any(part.complete for part in parts):
+            raise
+        failure, log = str(error), getattr(error, "log", "")
     cut = interrupts.signum is not None
-    return data_of(parts, rounds, versions, began, command, interrupted=cut)
+    data = data_of(parts, rounds, versions, began, command, interrupted=cut, failure=failure)
+    return data, log

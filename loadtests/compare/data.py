@@ -25,6 +25,7 @@ def data(
     command: str,
     *,
     interrupted: bool = False,
+    failure: str | None = None,
 ) -> dict[str, Any]:
     """Everything about a comparison, which ``command`` repeats. Durations are in seconds.
     ``versions``: of what is not installed in this environment."""
@@ -35,6 +36,7 @@ def data(
         "began": began.isoformat(timespec="seconds"),
         "seconds": (datetime.now(UTC) - began).total_seconds(),
         "interrupted": interrupted,
+        "failure": failure,
         "command": command,
         "rounds": rounds,
         "reference": OWN,

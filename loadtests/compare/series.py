@@ -12,7 +12,7 @@ import psutil
 
 from ..database import Database
 from ..display import Silent
-from ..errors import LoadTestError
+from ..errors import LoadTestError, SiteFailed
 from ..interrupts import Interrupts
 from ..peers import Environments, NotInstalled, installed
 from ..pgbouncer import PgBouncer
@@ -110,7 +110,7 @@ class Series:
         if run.interrupted:
             raise KeyboardInterrupt
         if run.failure:
-            raise LoadTestError(run.failure)
+            raise SiteFailed(run.failure, run.log)
         data = results(run, "")
         data["cpu"]["pgbouncer"] = cpu
         return data

@@ -123,11 +123,11 @@ def engines(data: Data) -> Iterator[tuple[str, str, str]]:
 def notes(data: Data) -> list[str]:
     """What a reader has to know before the numbers."""
     found = []
+    after = f"after {data['seconds']:.0f} s: it has the rounds that were complete"
+    if data["failure"]:
+        found.append(f"The comparison failed {after}. {data['failure']}")
     if data["interrupted"]:
-        found.append(
-            f"The comparison was interrupted after {data['seconds']:.0f} s: it has the rounds that "
-            "were complete."
-        )
+        found.append(f"The comparison was interrupted {after}.")
     for part in data["parts"]:
         lost = {engine["label"]: engine["missing"] for engine in part["engines"]}
         name = part["scenario"]["name"]

@@ -105,11 +105,15 @@ def _held(data: dict[str, Any]) -> Iterable[Row]:
     most = limit(data) * data["seconds"]
     yield (
         "connection-seconds",
-        f"{number(held)}, {share(held, most)} of maxsize all the time",
+        f"{_seconds(held)}, {share(held, most)} of maxsize all the time",
     )
     if ideal is not None:
         ratio = f", held {held / ideal:.1f} times that" if held and ideal else ""
-        yield "of these needed", f"{number(ideal)}{ratio}"
+        yield "of these needed", f"{_seconds(ideal)}{ratio}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return number(seconds) if seconds is None or seconds >= 10 else f"{seconds:.1f}"
 
 
 def _counters(numbers: dict[str, Any]) -> list[Row]:
@@ -124,7 +128,7 @@ def _counters(numbers: dict[str, Any]) -> list[Row]:
     }
     return [
         ("acquires", number(numbers["acquires"])),
-        ("of these had to wait", f"{number(numbers['waits'])}, {milliseconds(mean)} on average"),
+        ("callers who had to wait", f"{number(numbers['waits'])}, {milliseconds(mean)} on average"),
         ("longest wait", milliseconds(numbers["wait_seconds_max"])),
         ("waits given up", counts(given_up)),
         ("openings", f"{number(numbers['openings'])}, {number(numbers['open_failures'])} failed"),
@@ -185,7 +189,7 @@ def versions(data: dict[str, Any]) -> Table:
 
 def machine(data: dict[str, Any]) -> Table:
     """Where it ran."""
-    words = {"cpus": "CPUs", "memory_gib": "memory, GiB", "postgresql": "PostgreSQL"}
+    words = {"cpus": "CPUs", "memory_gib": "memory, GiB", "postgresql": "database server"}
     rows = ((words.get(name, name), str(text)) for name, text in data["machine"].items())
     return Table("Machine", tuple(rows))
 

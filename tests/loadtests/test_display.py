@@ -83,7 +83,7 @@ def test_before_the_first_sample():
 def test_plain_is_a_line_per_second():
     file = io.StringIO()
     with PlainDisplay(Console(file=file, width=60)) as screen:
-        for elapsed in (1.0, 1.5, 2.0, 2.9):
+        for elapsed in (1.6, 1.9, 2.0, 2.9):
             screen.show(replace(FRAME, elapsed=elapsed))
         screen.say("stopping ...")
     first, second, last = file.getvalue().splitlines()

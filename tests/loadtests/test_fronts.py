@@ -47,6 +47,7 @@ def test_the_workers_are_added_up():
     assert (look.pool["size"], look.needed, look.ideal) == (3, 3, 2.0)
 
 
+@pytest.mark.long
 def test_greenlets(loadtests, short_tmp, tmp_path):
     arguments = ["steady", "--front", "greenlets", "--seconds", "1", "--hold", "0.02"]
     process = loadtests(*arguments, "--reports", str(tmp_path))

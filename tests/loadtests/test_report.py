@@ -92,11 +92,22 @@ def test_long_runs_keep_their_peaks():
     samples = [{**sample, "at": place / 5} for place in range(5 * length)]
     samples[7777].update(waiting=55, server=99)
     long = {**data, "seconds": length, "series": {"seconds": seconds, "samples": samples}}
-    made = {figure.title: figure.spec["datasets"]["rows"] for figure in over_time(long)}
-    assert max(row["waiting"] for row in made["Waiting for a connection"]) == 55
-    assert max(row["server"] for row in made["Connections by state"]) == 99
-    assert all(len(rows) <= POINTS + 1 for rows in made.values())
-    assert all(row["until"] <= 50 for rows in made.values() for row in rows)  # minutes
+    made = {figure.title: figure.spec["datasets"] for figure in over_time(long)}
+    assert max(row["waiting"] for row in made["Waiting for a connection"]["rows"]) == 55
+    assert max(row["server"] for row in made["Connections by state"]["all"]) == 99
+    rows = [datasets["rows"] for datasets in made.values()]
+    assert all(len(one) <= POINTS + 1 for one in rows)
+    assert all(row["until"] <= 50 for one in rows for row in one)  # minutes
+
+
+def test_what_is_stacked_has_one_value_at_a_time_also_where_the_server_does_not_answer():
+    data = run()
+    for sample in data["series"]["samples"][4:9]:
+        sample["server"] = None
+    made = {figure.title: figure.spec["datasets"]["rows"] for figure in over_time(data)}
+    for title in ("Connections by state", "Waiting for a connection"):
+        moments = [row["at"] for row in made[title]]
+        assert moments == sorted(set(moments)), title
 
 
 def test_a_step_lasts_until_its_end():
@@ -126,6 +137,9 @@ def test_two_runs_side_by_side():
     assert ("memory of the site at most, MiB", "98.0", "98.0", "1.00") in whole.rows
     assert ("connections at most, the server's count", "4", "2", "0.50") in whole.rows
     assert pair.differences(a, a).rows[0][0] == "nothing"
+    newer = {**a, "versions": {**a["versions"], "PostgreSQL": "19"}}
+    newer["machine"] = a["machine"] = {**a["machine"], "postgresql": "embedded"}
+    assert pair.differences(a, newer).rows == (("PostgreSQL", "18.4", "19"),)
     assert pair.ratio(0.0, 1.0) == "-"
 
 

@@ -17,19 +17,19 @@ from loadtests.report import pair
 from loadtests.report.page import html
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)"),
+]
 PAGES = {
     "outage": lambda: html(results(outage=True)),
     "stock": lambda: html(results(ours=False)),
     "pair": lambda: pair.html(results(outage=True), results(ours=False, seed=2), ["one", "two"]),
     "comparison": lambda: compared(comparison(names=("steady", "spike"))),
 }
-FIRST, *OTHERS = PAGES
 
 
-@pytest.fixture(
-    scope="module", params=[FIRST, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)]
-)
+@pytest.fixture(scope="module", params=PAGES)
 def page(request, tmp_path_factory):
     """What was seen of one of the PAGES."""
     path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"

@@ -222,6 +222,14 @@ def test_what_was_not_run_is_not_judged():
     assert "<h1>Sweep: day</h1>" in show.html(data)
 
 
+def test_a_machine_that_does_not_keep_up_is_told():
+    data = deepcopy(sweep())
+    assert show.notes(data) == []
+    data["points"][0]["runs"][0]["delay"]["p99"] = 0.5
+    (note,) = show.notes(data)
+    assert note.startswith("In 1 of 8 runs the driver of load did not keep up")
+
+
 # ---- the page
 
 

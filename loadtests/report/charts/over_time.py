@@ -21,6 +21,7 @@ from .style import (
     ORANGE,
     PURPLE,
     RED,
+    ROWS,
     SERIES,
     WHOLE,
     Figure,
@@ -28,7 +29,7 @@ from .style import (
     figure,
     logarithmic,
 )
-from .thin import Row, largest, means, spans, step_of
+from .thin import Row, largest, means, only, spans, step_of
 from .timeline import Timeline
 
 RATES = (Series("offered", "offered", GREY, DASHED), Series("completed", "completed", BLUE))
@@ -90,18 +91,20 @@ def _connections(data: dict[str, Any], timeline: Timeline) -> Figure:
     )
     chart = timeline.frame(
         *([timeline.areas(states, "connections", scale=scale, axis=WHOLE)] if states else []),
-        timeline.lines([SERVER], "connections", scale=scale, axis=WHOLE),
+        timeline.lines([SERVER], "connections", "all", scale=scale, axis=WHOLE),
         timeline.lines([NEEDED], "connections", "needed", scale=scale, axis=WHOLE),
         timeline.level(most, allowed),
-        timeline.readout((*states, SERVER)),
+        timeline.readout((*states, SERVER), name="all"),
     )
     key = (*states, SERVER, *([NEEDED] if needed else []), allowed)
-    return figure("Connections by state", text, chart, timeline.data(rows=rows, needed=needed), key)
+    stacked = only(rows, *(state.field for state in states))
+    shown = timeline.data(all=rows, needed=needed, **({ROWS: stacked} if states else {}))
+    return figure("Connections by state", text, chart, shown, key)
 
 
 def _waiting(data: dict[str, Any], timeline: Timeline) -> Figure:
     samples = largest(data["series"]["samples"], lambda sample: sample["waiting"] or 0)
-    rows = spans(samples, data["seconds"])
+    rows = only(spans(samples, data["seconds"]), WAITING.field)
     most = data["pool"]["peak_waiting"]
     text = (
         f"{number(most)} requests waited at once, at most, as far as the samples show; 1 % of all "

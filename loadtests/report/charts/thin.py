@@ -35,6 +35,11 @@ def spans(rows: Sequence[Row], end: float) -> list[Row]:
     return [{**row, "until": until} for row, until in zip(rows, ends, strict=True)] if rows else []
 
 
+def only(rows: Sequence[Row], *fields: str) -> list[Row]:
+    """The rows with nothing but these fields: what is unknown of others does not matter then."""
+    return [{name: row[name] for name in ("at", "until", *fields)} for row in rows]
+
+
 def closed(rows: Sequence[Row]) -> Iterator[Row]:
     """With one more row where a value ends: steps last until then and not only to their start."""
     for row, after in zip_longest(rows, rows[1:]):
