@@ -21,6 +21,7 @@ sys.path[:0] = [path for path in (str(TESTS), str(TESTS.parent)) if path not in 
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 
 import django
+import support.driver  # noqa: F401  before Django, which looks which driver there is
 
 django.setup()
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter
+from django_pgpool.drivers.chosen import is_libpq_parameter
 from django_pgpool.options import PoolOptions, parse
 
 WHOLE = "a whole number, at least {}"
