@@ -171,8 +171,8 @@ def examine(
         problems.append(
             Problem(
                 "E002",
-                f"{where}['OPTIONS']['pool'] switches on Django's own pool, and that kind of "
-                "Database pooling requires psycopg >= 3.",
+                f"{where}['OPTIONS']['pool'] switches on Django's own pool, beside this engine's. "
+                "(Its kind of Database pooling requires psycopg >= 3.)",
                 "Remove it: the engine django_pgpool is a pool. "
                 '("pool": False switches pooling off.)',
             )

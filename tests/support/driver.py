@@ -11,6 +11,8 @@ import sys
 from typing import Any
 
 import pytest
+from gevent.monkey import is_module_patched
+from psycogreen.gevent import patch_psycopg
 
 VARIABLE = "PGPOOL_TEST_DRIVER"
 DRIVER = os.environ.get(VARIABLE) or "psycopg2"
@@ -28,25 +30,25 @@ if IS_PSYCOPG3:
     import psycopg as database
     from psycopg.rows import dict_row
 
+    Cursor = database.ClientCursor
     CHANGED_CURSORS = {"row_factory": dict_row}
 elif DRIVER == "psycopg2":
     sys.modules["psycopg"] = None  # type: ignore[assignment]  # as if it were not installed
     import psycopg2 as database
     from psycopg2.extras import RealDictCursor
 
+    Cursor = database.extensions.cursor
     CHANGED_CURSORS = {"cursor_factory": RealDictCursor}
 else:
     raise ImportError(f"{VARIABLE} must be psycopg2 or psycopg, not {DRIVER!r}")
+
+if IS_PSYCOPG3 and is_module_patched("threading"):
+    patch_psycopg()  # which else the engine does, for those who watch as well
 
 
 def only_psycopg2(why: str) -> Any:
     """Marks tests of what only psycopg2 has."""
     return pytest.mark.skipif(IS_PSYCOPG3, reason=f"psycopg2 only: {why}")
-
-
-def only_psycopg3(why: str) -> Any:
-    """Marks tests of what only psycopg has."""
-    return pytest.mark.skipif(not IS_PSYCOPG3, reason=f"psycopg only: {why}")
 
 
 def opener() -> Any:
