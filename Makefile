@@ -2,7 +2,14 @@
 # version, a command or a path; without it, the newest usable one. DATABASE_URL, if set, names the
 # server to use instead of the embedded one.
 
-VENV ?= .venv
+# Which driver the tests are about, psycopg2 or psycopg (3). Where the latter is installed Django takes
+# it, so it has an environment of its own.
+DRIVER ?= psycopg2
+export PGPOOL_TEST_DRIVER := $(DRIVER)
+comma := ,
+VENV ?= .venv$(DRIVER_NAME)
+DRIVER_NAME := $(if $(filter psycopg,$(DRIVER)),-psycopg)
+DRIVER_EXTRA := $(if $(filter psycopg,$(DRIVER)),$(comma)psycopg)
 # Further requirements, for instance DJANGO='Django==5.2.*'
 DJANGO ?=
 # Which load: `make loadtest SCENARIO=list` names them.
@@ -19,7 +26,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: test
-test: $(VENV)/.installed-test ## run the tests (ARGS="-k reaper")
+test: $(VENV)/.installed-test ## run the tests (ARGS="-k reaper", DRIVER=psycopg)
 	@exec $(BIN)/python -m tests $(ARGS)
 
 .PHONY: test-long
@@ -70,13 +77,14 @@ format: $(VENV)/.installed-dev ## format the code and mend what ruff can mend
 
 .PHONY: clean
 clean: ## remove .venv, reports and caches
-	rm -rf .venv build dist reports .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-psycopg build dist reports .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per extra; done again when pyproject.toml has changed.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
-	@echo "Installing django_pgpool[$*]$(DJANGO:%= with %) into $(VENV) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[$*]' $(DJANGO:%='%')
+	@echo "Installing django_pgpool[$*$(DRIVER_EXTRA)]$(DJANGO:%= with %) into $(VENV) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
+		-e '.[$*$(DRIVER_EXTRA)]' $(DJANGO:%='%')
 	@touch $@
 
 $(BIN)/python:

@@ -71,11 +71,8 @@ _SHARED_WITH_LIBPQ = frozenset({"connect_timeout"})
 OWN_OPTIONS = frozenset(field.name for field in fields(PoolOptions)) - _SHARED_WITH_LIBPQ
 """Keys of OPTIONS that libpq must not see."""
 
-DJANGO_OPTIONS = frozenset(
-    {"assume_role", "isolation_level", "pool", "server_side_binding"}
-    | {"connection_factory", "cursor_factory"}
-)
-"""Keys that Django's PostgreSQL backend or psycopg2.connect() take, beside libpq's parameters."""
+DJANGO_OPTIONS = frozenset({"assume_role", "isolation_level", "pool", "server_side_binding"})
+"""Keys that Django's PostgreSQL backend takes, beside those of the driver's connect()."""
 
 LIBPQ_PARAMETERS = [
     "application_name",
@@ -134,7 +131,10 @@ def has_old_names(options: Mapping[str, Any]) -> bool:
 def parse(
     alias: str, settings_dict: Mapping[str, Any], is_libpq_parameter: Callable[[str], bool]
 ) -> PoolOptions:
-    """Validate one entry of DATABASES. Raises ImproperlyConfigured, naming option and fix."""
+    """Validate one entry of DATABASES. Raises ImproperlyConfigured, naming option and fix.
+
+    ``is_libpq_parameter``: whether the driver's connect() takes it, for libpq or for itself.
+    """
     options, problems = examine(alias, settings_dict, is_libpq_parameter)
     if problems:
         raise ImproperlyConfigured(str(problems[0]))
@@ -162,8 +162,8 @@ def examine(
         problems.append(
             Problem(
                 "E002",
-                f"{where}['OPTIONS']['pool'] switches on Django's own pool, and that kind of "
-                "Database pooling requires psycopg >= 3.",
+                f"{where}['OPTIONS']['pool'] switches on Django's own pool, beside this engine's. "
+                "(Its kind of Database pooling requires psycopg >= 3.)",
                 "Remove it: the engine django_pgpool is a pool. "
                 f'("pool": False switches pooling off.){_one_by_one(options["pool"])}',
             )

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS
 
-from .drivers.psycopg2 import Psycopg2Driver, abandon, end, is_libpq_parameter
+from .drivers.chosen import Driver, abandon, end, is_libpq_parameter
 from .observers.structlog import log_event
 from .options import PoolOptions, is_pooled, parse
 from .patching import check_patching
@@ -150,7 +150,7 @@ def close_pools(wrapper: PooledMixin) -> None:
 def _make_entry(wrapper: PooledMixin) -> Entry:
     settings = _copy(wrapper.settings_dict)
     options = parse(wrapper.alias, settings, is_libpq_parameter)
-    driver = Psycopg2Driver(
+    driver = Driver(
         lambda: _open(entry),
         reset=options.reset,
         connect_timeout=options.connect_timeout,

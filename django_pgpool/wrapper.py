@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import django.db.backends.base.base
-import psycopg2
 from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.backends.postgresql.psycopg_any import mogrify
 from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 from greenlet import getcurrent
@@ -19,12 +19,19 @@ from greenlet import getcurrent
 from . import registry
 from .checks.server import Validation
 from .drivers.bound import TIMEOUT
+from .drivers.chosen import (
+    Error,
+    OperationalError,
+    TrackedConnection,
+    database,
+    is_libpq_parameter,
+    make_green,
+    tracked,
+)
 from .drivers.hints import with_hint
 from .drivers.hosts import first_to_open
-from .drivers.psycopg2 import is_libpq_parameter
+from .drivers.lent import RESET
 from .drivers.resolving import SAYS_ALL, where_to
-from .drivers.session import RESET, TrackedConnection, TrackingCursor, tracking
-from .drivers.waiting import make_green
 from .options import OWN_OPTIONS, has_old_names, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
@@ -152,11 +159,7 @@ class PooledMixin(Base):
         """For the pool, called on a wrapper that nobody else uses: open a connection and do what
         Django does on each connect() though it is the same each time. The ``connect_timeout`` of
         the settings is for each host."""
-        params = self.get_connection_params()
-        params["connection_factory"] = tracking(
-            params.get("connection_factory", TrackedConnection), TrackedConnection
-        )
-        params["cursor_factory"] = tracking(params["cursor_factory"], TrackingCursor)
+        params = tracked(self.get_connection_params())
         if not str(params.get("host", "")).startswith("/"):
             for group in TCP_DEFAULTS:
                 if not params.keys() & group.keys():
@@ -164,7 +167,7 @@ class PooledMixin(Base):
         seconds = self.settings_dict["OPTIONS"]["connect_timeout"]
         try:
             return first_to_open(params, self._open, seconds)
-        except psycopg2.Error as error:
+        except Error as error:
             said = str(error)
             clean = with_hint(redacted(said, params))
             if said.startswith(TIMEOUT):
@@ -175,9 +178,10 @@ class PooledMixin(Base):
 
     def _open(self, params: dict[str, Any]) -> TrackedConnection:
         """At one host."""
+        self.Database = database
         try:
             connection: TrackedConnection = super().get_new_connection(params)
-        except psycopg2.OperationalError as error:
+        except OperationalError as error:
             if str(error).startswith(SAYS_ALL):
                 raise
             raise type(error)(f"{where_to(params)}{error}") from error
@@ -199,10 +203,10 @@ class PooledMixin(Base):
         what = (self.timezone_name, role)
         if what not in _restoring:
             statements = [RESET]
-            with connection.cursor() as cursor:
-                if self.timezone_name:
-                    sql = cursor.mogrify(self.ops.set_time_zone_sql(), [self.timezone_name])
-                    statements.append(sql.decode())
+            if self.timezone_name:
+                raw: Any = connection  # past the wrapper, which may be another greenlet's
+                sql = self.ops.set_time_zone_sql()
+                statements.append(mogrify(sql, [self.timezone_name], raw))
             if role:
                 statements.append(self.ops.compose_sql("SET ROLE %s", [role]))
             _restoring[what] = "; ".join(statements)
@@ -274,6 +278,13 @@ class PooledMixin(Base):
         if self._holds_slot:
             return False  # done once, when it was opened
         return bool(super()._configure_connection(connection))  # type: ignore[misc]  # stubs lack it
+
+    def chunked_cursor(self) -> Any:
+        cursor: Any = super().chunked_cursor()
+        if self._holds_slot:
+            # With psycopg Django makes it past the connection.
+            self.connection.note_named(cursor.cursor)
+        return cursor
 
     def close_if_health_check_failed(self) -> None:
         # Django calls it before each use. Outside of transactions a lost connection is replaced.
@@ -372,8 +383,8 @@ class PooledMixin(Base):
 
     @property
     def _is_lost(self) -> bool:
-        """Whether psycopg2 has closed the connection, as it does when a wait is interrupted
-        (gevent.Timeout) or the server is gone; or it is the parent process's, after a fork."""
+        """Whether the connection is closed, as it is when a wait was interrupted (gevent.Timeout)
+        or the server is gone; or it is the parent process's, after a fork."""
         connection = self.connection
         return (
             connection is not None

@@ -6,6 +6,7 @@ Which database there is comes from the environment: the fixture ``server`` makes
 import json
 import os
 
+import support.driver  # noqa: F401  before Django looks which driver there is
 from psycopg2.extensions import parse_dsn
 from support.server import URL_VARIABLE
 

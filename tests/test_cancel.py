@@ -1,16 +1,16 @@
 """A statement that nobody waits for any more does not go on at the server."""
 
 import gevent
-import psycopg2
 import pytest
 from django.db import OperationalError
 from psycogreen.gevent import gevent_wait_callback
 from psycopg2.extensions import get_wait_callback, set_wait_callback
+from support.driver import database, only_psycopg2
 from support.waiting import Elapsed, eventually, running
 
 from django_pgpool.drivers import cancel as cancelling
-from django_pgpool.drivers import waiting
-from django_pgpool.drivers.waiting import make_green, wait
+from django_pgpool.drivers import ending
+from django_pgpool.drivers.chosen import make_green
 
 
 @pytest.mark.parametrize("how", ["timeout", "kill"])
@@ -51,7 +51,7 @@ def silent(descriptor, event, seconds, **kwargs):
 
 @pytest.fixture(params=["non-blocking", "blocking"])
 def libpq(request, monkeypatch):
-    """psycopg2-binary has a libpq with non-blocking cancels; an older one must do, too."""
+    """The binary packages have a libpq with non-blocking cancels; an older one must do, too."""
     if request.param == "blocking":
         monkeypatch.setattr(cancelling, "_non_blocking", None)
     else:
@@ -76,7 +76,7 @@ def test_a_cancel_that_overtakes_its_statement_is_repeated(alias, monkeypatch):
         if len(cancels) > 1:
             cancelling.cancel(connection, seconds)
 
-    monkeypatch.setattr(waiting, "cancel", overtaking)
+    monkeypatch.setattr(ending, "cancel", overtaking)
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
         alias.value("SELECT pg_sleep(60)")
     eventually(lambda: pid not in alias.pids, "the statement is still running", seconds=5)
@@ -117,13 +117,17 @@ def test_read_timeout_does_not_end_a_statement_that_answers(make_alias):
     assert len(alias.ask(rows)) == 10_000_000
 
 
+@only_psycopg2("psycopg has no wait callback")
 @pytest.mark.parametrize("before", [None, gevent_wait_callback])
 def test_psycogreens_callback_is_taken_over(before):
+    from django_pgpool.drivers.waiting import wait
+
     set_wait_callback(before)
     make_green()
     assert get_wait_callback() is wait
 
 
+@only_psycopg2("psycopg has no wait callback")
 def test_a_sites_own_callback_stays():
     def own(connection):
         gevent_wait_callback(connection)
@@ -137,8 +141,9 @@ def test_a_sites_own_callback_stays():
         make_green()
 
 
+@only_psycopg2("psycopg leaves them open")
 def test_connections_that_are_not_the_pools_wait_as_they_always_did(server):
-    plain = psycopg2.connect(**server.params)
+    plain = database.connect(**server.params)
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
         plain.cursor().execute("SELECT pg_sleep(1)")
     assert plain.closed

@@ -11,6 +11,7 @@ from django.core.management.base import SystemCheckError
 from django.db import connections
 from psycogreen.gevent import gevent_wait_callback
 from psycopg2.extensions import get_wait_callback, set_wait_callback
+from support.driver import only_psycopg2
 from support.processes import DJANGO, PATCHED, run_python
 
 from django_pgpool import options as options_module
@@ -150,6 +151,7 @@ def test_patched_too_late_is_an_error():
     assert done.returncode == 1
 
 
+@only_psycopg2("psycopg has no wait callback")
 def test_a_wait_callback_of_the_sites_own_is_a_warning(found):
     def own(connection):
         gevent_wait_callback(connection)
@@ -165,6 +167,7 @@ def test_a_wait_callback_of_the_sites_own_is_a_warning(found):
     assert found() == []
 
 
+@only_psycopg2("psycopg has no wait callback")
 @pytest.mark.parametrize("callback", [None, gevent_wait_callback])
 def test_psycogreens_own_callback_or_none_is_right(found, callback):
     """The engine puts its own in their place when it opens a connection."""

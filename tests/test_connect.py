@@ -2,9 +2,10 @@
 
 import pytest
 from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from django.db.backends.signals import connection_created
 from django.test import override_settings
-from psycopg2.extensions import ISOLATION_LEVEL_SERIALIZABLE, cursor
+from support.driver import READ_ONLY, Cursor
 from support.waiting import eventually
 
 OBSERVABLE = [
@@ -26,12 +27,12 @@ OBSERVABLE = [
 def observe(wrapper):
     connection = wrapper.connection
     return {name: getattr(wrapper, name) for name in OBSERVABLE} | {
-        "psycopg2": (
+        "driver": (
             connection.autocommit,
             connection.isolation_level,
-            connection.readonly,
-            connection.encoding,
-            issubclass(connection.cursor_factory, cursor),
+            getattr(connection, READ_ONLY),
+            connection.info.parameter_status("client_encoding"),
+            issubclass(connection.cursor_factory, Cursor),
             connection.info.transaction_status,
             connection.info.parameter_status("TimeZone"),
         )
@@ -39,7 +40,7 @@ def observe(wrapper):
 
 
 @pytest.mark.parametrize("health_checks", [False, True])
-@pytest.mark.parametrize("isolation", [None, ISOLATION_LEVEL_SERIALIZABLE])
+@pytest.mark.parametrize("isolation", [None, IsolationLevel.SERIALIZABLE])
 def test_each_connect_leaves_the_same_state_as_djangos_own(make_alias, health_checks, isolation):
     options = {} if isolation is None else {"isolation_level": isolation}
     alias = make_alias(maxsize=1, CONN_HEALTH_CHECKS=health_checks, **options)
@@ -108,11 +109,11 @@ def test_reusing_a_connection_costs_not_one_message_to_the_server(make_alias, se
 def test_time_zone_and_role_are_set_once_per_connection(make_alias, server):
     role = server.make_role("NOLOGIN")
     server.execute(f"GRANT {role} TO CURRENT_USER")
-    counting = type("Counting", (cursor,), {"statements": []})
+    counting = type("Counting", (Cursor,), {"statements": []})
 
-    def execute(self, statement, params=None):
+    def execute(self, statement, params=None, **kwargs):
         counting.statements.append(str(statement))
-        return cursor.execute(self, statement, params)
+        return Cursor.execute(self, statement, params, **kwargs)
 
     counting.execute = execute
     alias = make_alias(
@@ -155,14 +156,14 @@ def test_a_change_of_the_time_zone_reaches_new_and_held_connections(alias):
 
 
 def test_the_isolation_level_of_the_options_holds_in_every_transaction(make_alias):
-    alias = make_alias(maxsize=1, isolation_level=ISOLATION_LEVEL_SERIALIZABLE)
+    alias = make_alias(maxsize=1, isolation_level=IsolationLevel.SERIALIZABLE)
     for _ in range(2):
         with alias.request(), transaction.atomic(using=alias.name):
             assert alias.value("SHOW transaction_isolation") == "serializable"
 
 
 def test_json_reaches_models_undecoded(alias):
-    """psycopg2's own decoding is switched off per connection, as Django's backend does it."""
+    """The driver's own decoding is switched off as Django's backend does it."""
     for _ in range(2):
         assert alias.ask("""SELECT '{"a": 1}'::jsonb""") == '{"a": 1}'
 

@@ -4,9 +4,9 @@ import pickle
 
 import django.db
 import gevent
-import psycopg2
 import pytest
 from django.db import transaction
+from support.driver import database
 from support.waiting import Elapsed, eventually, join, running
 
 from django_pgpool import PoolExhausted
@@ -35,7 +35,7 @@ def test_pool_exhausted_is_an_operational_error_of_django_itself(taken):
     assert error.__cause__ is None
     assert error.waited >= 0.2
     assert (error.snapshot.pool, error.snapshot.in_use) == (taken.name, 2)
-    assert not issubclass(PoolExhausted, psycopg2.Error)
+    assert not issubclass(PoolExhausted, database.Error)
 
 
 def test_its_message_says_what_happened_and_what_to_change(taken):
@@ -126,4 +126,4 @@ def test_the_last_opening_error_is_in_the_message_and_the_cause(make_alias, serv
                 greenlets[0].get(timeout=20)
     assert "The last attempt to open a connection failed: " in str(caught.value)
     assert "too many connections for role" in str(caught.value)
-    assert isinstance(caught.value.__cause__, psycopg2.OperationalError)
+    assert isinstance(caught.value.__cause__, database.OperationalError)

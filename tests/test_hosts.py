@@ -4,17 +4,17 @@ With a standby among them: test_faults_servers.
 """
 
 import gevent
-import psycopg2
 import pytest
 from chaos.proxy import LOCALHOST, Proxy
 from django.db import OperationalError
+from support.driver import database, opener
 from support.listeners import black_hole, refusing
 from support.waiting import Elapsed, eventually, running
 
 from django_pgpool import PoolExhausted
 from django_pgpool.drivers import hosts, resolving
+from django_pgpool.drivers.chosen import Driver
 from django_pgpool.drivers.hosts import first_to_open
-from django_pgpool.drivers.psycopg2 import Psycopg2Driver
 
 SECRET = "correct horse battery staple"
 
@@ -55,10 +55,10 @@ def test_hosts_may_come_from_the_environment(monkeypatch):
     def connect(params):
         tried.append((params["host"], params["port"]))
         if len(tried) == 1:
-            raise psycopg2.OperationalError("timeout expired: too long")
+            raise database.OperationalError("timeout expired: too long")
         return "open"
 
-    monkeypatch.setattr(hosts, "get_wait_callback", lambda: "green")
+    monkeypatch.setattr(hosts, "is_green", lambda: True)
     monkeypatch.setattr(hosts, "with_addresses", lambda params: params)
     assert hosts.first_to_open({}, connect, 1.0) == "open"
     assert tried == [("a", "1"), ("b", "2")]
@@ -175,7 +175,7 @@ def test_so_is_a_pgbouncer_without_its_server(make_alias, real, said):
 def test_a_full_pgbouncer_is_a_full_server(make_alias, said):
     with refusing("08P01", said) as port:
         alias = make_alias(maxsize=1, HOST=LOCALHOST, PORT=port)
-        assert alias.pool._driver.is_full(psycopg2.OperationalError(failure(alias)))
+        assert alias.pool._driver.is_full(database.OperationalError(failure(alias)))
 
 
 def test_a_start_up_option_that_pgbouncer_refuses_is_told_with_what_to_do(make_alias):
@@ -204,7 +204,7 @@ def test_what_a_server_has_answered_ends_the_search(
     role = server.make_role(f"LOGIN PASSWORD 'right' {attributes}")
     settings = {"USER": role, "PASSWORD": "right", **settings}
     asked = []
-    connect = psycopg2.connect
+    connect = opener().connect
 
     def spy(**params):
         asked.append(params["port"])
@@ -213,7 +213,7 @@ def test_what_a_server_has_answered_ends_the_search(
     with server.asking_for_passwords(role):
         if not server.checks_passwords(role):
             pytest.skip("DATABASE_URL's server lets this role in without its password")
-        monkeypatch.setattr(psycopg2, "connect", spy)
+        monkeypatch.setattr(opener(), "connect", spy)
         places = listed((LOCALHOST, hole), real, real)
         alias = make_alias(maxsize=1, connect_timeout=0.3, **places, **settings)
         said = failure(alias)
@@ -222,7 +222,7 @@ def test_what_a_server_has_answered_ends_the_search(
     assert f"port {hole} failed: timeout expired" in first
     assert text in last
     assert SECRET not in said
-    is_full = alias.pool._driver.is_full(psycopg2.OperationalError(said))
+    is_full = alias.pool._driver.is_full(database.OperationalError(said))
     assert is_full is ("too many" in text)
 
 
@@ -232,8 +232,8 @@ def test_what_a_server_has_answered_ends_the_search(
 @pytest.fixture
 def tried(monkeypatch):
     """``tried(error, **params)``: the places that are tried where each fails so."""
-    monkeypatch.setattr(hosts, "get_wait_callback", object)
-    monkeypatch.setattr(resolving, "get_wait_callback", object)
+    monkeypatch.setattr(hosts, "is_green", lambda: True)
+    monkeypatch.setattr(resolving, "is_green", lambda: True)
     monkeypatch.setattr(
         resolving.socket,
         "getaddrinfo",
@@ -246,9 +246,9 @@ def tried(monkeypatch):
         def connect(params):
             names = ("host", "hostaddr", "port", "target_session_attrs")
             places.append(" ".join(str(params[name]) for name in names if params.get(name)))
-            raise psycopg2.OperationalError(error)
+            raise database.OperationalError(error)
 
-        with pytest.raises(psycopg2.OperationalError) as caught:
+        with pytest.raises(database.OperationalError) as caught:
             first_to_open(params, connect, 5)
         tried.said = str(caught.value)
         return places
@@ -297,8 +297,8 @@ def test_load_balancing_shuffles_hosts_and_the_addresses_of_each(tried, monkeypa
 
 
 def test_without_gevent_libpq_searches(tried, monkeypatch):
-    monkeypatch.setattr(hosts, "get_wait_callback", lambda: None)
-    monkeypatch.setattr(resolving, "get_wait_callback", lambda: None)
+    monkeypatch.setattr(hosts, "is_green", lambda: False)
+    monkeypatch.setattr(resolving, "is_green", lambda: False)
     assert tried(host="a,b") == ["a,b"]
 
 
@@ -308,13 +308,13 @@ def test_one_host_fails_with_the_error_itself(tried):
 
 
 def test_errors_of_several_hosts_still_tell_whether_they_may_pass(tried):
-    driver = Psycopg2Driver(lambda: None)
+    driver = Driver(lambda: None)
     tried(hostaddr="::1,::2")
     assert tried.said.count("Connection refused") == 2
-    assert driver.is_transient(psycopg2.OperationalError(tried.said))
+    assert driver.is_transient(database.OperationalError(tried.said))
     tried("session is read-only", hostaddr="::1,::2")
     assert tried.said.splitlines() == [
         f'connection to server at "{address}", port 5432 failed: session is read-only'
         for address in ("::1", "::2")
     ]
-    assert not driver.is_transient(psycopg2.OperationalError(tried.said))
+    assert not driver.is_transient(database.OperationalError(tried.said))

@@ -1,8 +1,9 @@
 """OPTIONS: what is accepted, and what becomes of it."""
 
 import pytest
+from support.driver import IS_PSYCOPG3
 
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter
+from django_pgpool.drivers.chosen import is_libpq_parameter
 from django_pgpool.options import PoolOptions, is_pooled, parse
 
 
@@ -60,10 +61,10 @@ def test_numbers_may_be_strings_as_they_are_in_a_database_url(name, given, parse
         ("pool", False),
         ("pool", None),
         ("cursor_factory", object),
-        ("connection_factory", object),
+        ("prepare_threshold", 5) if IS_PSYCOPG3 else ("connection_factory", object),
     ],
 )
-def test_what_libpq_django_and_psycopg2_take_is_accepted(name, value):
+def test_what_libpq_django_and_the_driver_take_is_accepted(name, value):
     assert options(**{name: value}) == PoolOptions()
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter
+from django_pgpool.drivers.chosen import is_libpq_parameter
 from django_pgpool.options import PoolOptions, parse
 
 WHOLE = "a whole number, at least {}"
@@ -115,8 +115,8 @@ def test_connections_kept_by_django_are_refused(max_age):
 @pytest.mark.parametrize("pool", [True, {"min_size": 2}, 1])
 def test_djangos_own_pool_is_refused(pool):
     assert message(pool=pool) == (
-        "DATABASES['shop']['OPTIONS']['pool'] switches on Django's own pool, and that kind of "
-        "Database pooling requires psycopg >= 3. "
+        "DATABASES['shop']['OPTIONS']['pool'] switches on Django's own pool, beside this engine's. "
+        "(Its kind of Database pooling requires psycopg >= 3.) "
         'Remove it: the engine django_pgpool is a pool. ("pool": False switches pooling off.)'
         + (" For 'min_size', use 'minsize'." if isinstance(pool, dict) else "")
     )

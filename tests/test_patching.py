@@ -1,6 +1,7 @@
 """Which driver, and whether gevent has patched the process in time."""
 
 import pytest
+from support.driver import only_psycopg2
 from support.processes import DJANGO, PATCHED, run_python
 
 TOO_LATE = (
@@ -44,7 +45,7 @@ class Anything(type):
 
 class Fake(ModuleType):
     __path__ = []
-    __version__ = "3.2.9"
+    __version__ = "3.1.20"
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
@@ -65,7 +66,7 @@ sys.meta_path.insert(0, Finder())
 '''
 
 
-def test_with_psycopg_3_installed_the_engine_stops_with_a_clear_error():
+def test_with_an_older_psycopg_3_the_engine_stops_with_a_clear_error():
     done = run_python(
         FAKE_PSYCOPG_3
         + """
@@ -75,9 +76,9 @@ import django_pgpool.base
 """
     )
     assert done.last_error == (
-        "django.core.exceptions.ImproperlyConfigured: The engine django_pgpool works with "
-        "psycopg2, but Django uses psycopg 3 where that is installed. Uninstall the package "
-        "psycopg."
+        "django.core.exceptions.ImproperlyConfigured: The engine django_pgpool needs psycopg 3.2 "
+        "or newer: pip install 'django_pgpool[psycopg]'. (Without the package psycopg Django uses "
+        "psycopg2.)"
     )
 
 
@@ -112,6 +113,7 @@ def test_patched_in_time_nothing_complains(server):
     assert run_python(PATCHED + DJANGO + QUERY).ok() == ""
 
 
+@only_psycopg2("psycopg has no wait callback; see test_psycopg")
 def test_without_patching_nothing_complains_and_psycopg2_is_not_made_green(server):
     code = "\nfrom psycopg2.extensions import get_wait_callback\nprint(get_wait_callback())"
     assert run_python(DJANGO + QUERY + code).ok() == "None\n"
@@ -135,6 +137,7 @@ def ticks_during(statement):
 """
 
 
+@only_psycopg2("psycopg has no wait callback; see test_psycopg")
 @pytest.mark.parametrize("options", ["{}", '{"pool": false}'], ids=["pooled", "unpooled"])
 def test_the_engine_makes_psycopg2_green_itself(server, options):
     code = """
@@ -155,6 +158,7 @@ def test_patch_psycopg_in_post_fork_does_no_harm(server, when):
     run_python(PATCHED + first + DJANGO + QUERY + second + GREEN + check + QUERY).ok()
 
 
+@only_psycopg2("psycopg has no wait callback")
 def test_a_wait_callback_of_the_sites_own_is_kept(server):
     code = """
 from psycogreen.gevent import gevent_wait_callback

@@ -2,20 +2,15 @@
 
 from contextlib import suppress
 
-import psycopg2
 import pytest
 from django.db import DataError, transaction
-from psycopg2.extensions import (
-    ISOLATION_LEVEL_REPEATABLE_READ,
-    TRANSACTION_STATUS_IDLE,
-    TRANSACTION_STATUS_INERROR,
-)
-from psycopg2.extras import RealDictCursor
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from shop.models import Item
+from support.driver import CHANGED_CURSORS, READ_ONLY, database, only_psycopg2
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import eventually
 
-from django_pgpool.drivers.session import TrackingCursor
+from django_pgpool.drivers.dbapi import IDLE, IN_ERROR
 
 
 def insert(alias, name):
@@ -24,6 +19,11 @@ def insert(alias, name):
 
 def committed(alias):
     return [name for (name,) in alias.server.execute("SELECT name FROM shop_item ORDER BY name")]
+
+
+def set_all(target, attributes):
+    for name, value in attributes.items():
+        setattr(target, name, value)
 
 
 def test_a_connection_is_reused(alias):
@@ -35,13 +35,16 @@ def test_a_connection_is_reused(alias):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda connection: connection.set_isolation_level(ISOLATION_LEVEL_REPEATABLE_READ),
-        lambda connection: setattr(connection, "isolation_level", ISOLATION_LEVEL_REPEATABLE_READ),
+        lambda connection: connection.set_isolation_level(IsolationLevel.REPEATABLE_READ),
+        lambda connection: setattr(connection, "isolation_level", IsolationLevel.REPEATABLE_READ),
         lambda connection: setattr(connection, "autocommit", False),
-        lambda connection: setattr(connection, "readonly", True),
+        lambda connection: setattr(connection, READ_ONLY, True),
         lambda connection: setattr(connection, "deferrable", True),
-        lambda connection: connection.set_session(readonly=True, isolation_level="SERIALIZABLE"),
-        lambda connection: setattr(connection, "cursor_factory", RealDictCursor),
+        pytest.param(
+            lambda connection: connection.set_session(readonly=True, isolation_level=3),
+            marks=only_psycopg2("psycopg has no set_session()"),
+        ),
+        lambda connection: set_all(connection, CHANGED_CURSORS),
     ],
     ids=[
         "set_isolation_level",
@@ -58,9 +61,9 @@ def test_what_a_holder_sets_on_the_connection_does_not_reach_the_next(alias, cha
         return (
             connection.isolation_level,
             connection.autocommit,
-            connection.readonly,
+            getattr(connection, READ_ONLY),
             connection.deferrable,
-            connection.cursor_factory,
+            *(getattr(connection, name) for name in CHANGED_CURSORS),
         )
 
     with alias.request() as wrapper:
@@ -101,11 +104,11 @@ def test_a_failed_transaction_is_rolled_back(alias):
         wrapper.set_autocommit(False)
         with pytest.raises(Exception, match="division by zero"):
             alias.value("SELECT 1/0")
-        assert wrapper.connection.info.transaction_status == TRANSACTION_STATUS_INERROR
+        assert wrapper.connection.info.transaction_status == IN_ERROR
         pid = wrapper.connection.info.backend_pid
     with alias.request() as wrapper:
         assert alias.pid() == pid
-        assert wrapper.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+        assert wrapper.connection.info.transaction_status == IDLE
 
 
 RAW_TRANSACTIONS = [
@@ -140,7 +143,7 @@ def test_a_transaction_begun_by_a_statement_is_rolled_back(make_alias, statement
         pid, before = alias.pid(), alias.value(LOOK)
     with alias.request() as wrapper:
         execute(wrapper, statements)
-        assert wrapper.connection.get_transaction_status() != TRANSACTION_STATUS_IDLE
+        assert wrapper.connection.get_transaction_status() != IDLE
     assert alias.states == ["idle"]
     with alias.request() as wrapper:
         assert alias.value(LOOK).strip() == before.strip()
@@ -163,7 +166,7 @@ def test_a_raw_transaction_on_a_connection_without_autocommit_is_rolled_back(ali
         pid = alias.pid()
         execute(wrapper, ["BEGIN"])
         wrapper.connection.autocommit = False
-        wrapper.connection.isolation_level = ISOLATION_LEVEL_REPEATABLE_READ
+        wrapper.connection.isolation_level = IsolationLevel.REPEATABLE_READ
     assert alias.states == ["idle"]
     with alias.request() as wrapper:
         assert alias.pid() == pid
@@ -176,10 +179,10 @@ def test_a_raw_transaction_is_rolled_back_before_the_servers_role_is_asked_for(a
     The holder's idea of a cursor must not matter either."""
     with alias.request() as wrapper:
         pid = alias.pid()
-        wrapper.connection.cursor_factory = RealDictCursor
-        with wrapper.connection.cursor(cursor_factory=TrackingCursor) as cursor:
+        with wrapper.connection.cursor() as cursor:
+            set_all(wrapper.connection, CHANGED_CURSORS)
             cursor.execute("BEGIN READ ONLY")
-            with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            with pytest.raises(database.errors.ReadOnlySqlTransaction):
                 cursor.execute("INSERT INTO shop_item (name) VALUES ('x')")
     assert alias.states == ["idle"]
     assert alias.ask("SELECT pg_backend_pid()") == pid
@@ -256,7 +259,9 @@ def test_a_connection_that_another_greenlet_uses_is_evicted_without_freezing(ser
         PATCHED
         + DJANGO
         + """
-import gevent, psycopg2
+import gevent
+from django.db import connection
+Error, ACTIVE = connection.Database.Error, 1
 from django_pgpool import stats
 connection.ensure_connection()
 raw = connection.connection
@@ -264,11 +269,11 @@ raw = connection.connection
 def query():
     try:
         raw.cursor().execute("SELECT pg_sleep(0.5)")
-    except psycopg2.Error:
+    except Error:
         pass
 
 helper = gevent.spawn(query)
-while raw.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_ACTIVE:
+while raw.info.transaction_status != ACTIVE:
     gevent.sleep(0.001)
 connection.close()
 with connection.cursor() as cursor:

@@ -1,10 +1,10 @@
 """Host names are resolved by gevent; libpq would block the process."""
 
 import gevent
-import psycopg2
 import pytest
 from django.db import OperationalError
 from gevent import socket
+from support.driver import database
 
 from django_pgpool.drivers import resolving
 from django_pgpool.drivers.resolving import with_addresses
@@ -22,7 +22,7 @@ def names(monkeypatch):
         return [(0, type, 0, "", (address, 0)) for address in known[host]]
 
     monkeypatch.setattr(resolving.socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(resolving, "get_wait_callback", object)
+    monkeypatch.setattr(resolving, "is_green", lambda: True)
     return known
 
 
@@ -65,13 +65,13 @@ def test_everything_else_is_up_to_libpq(names, params):
 
 
 def test_without_gevent_libpq_resolves(names, monkeypatch):
-    monkeypatch.setattr(resolving, "get_wait_callback", lambda: None)
+    monkeypatch.setattr(resolving, "is_green", lambda: False)
     assert with_addresses({"host": "a"}) == {"host": "a"}
 
 
 def test_an_unknown_name_is_said_in_libpqs_words(names):
     with pytest.raises(
-        psycopg2.OperationalError,
+        database.OperationalError,
         match=r'^could not translate host name "nowhere" to address: Name or service not known$',
     ):
         with_addresses({"host": "nowhere"})

@@ -2,12 +2,13 @@
 
 from io import StringIO
 
-import psycopg2
 import pytest
 from django.db import InterfaceError, transaction
-from psycopg2 import extensions, extras, sql
+from django.db.backends.postgresql.psycopg_any import sql
+from psycopg2 import extensions, extras
+from support.driver import database, only_psycopg2
 
-from django_pgpool.drivers.session import leaves_state
+from django_pgpool.drivers.statements import leaves_state
 
 TRACES = {
     "search_path": ("SET search_path TO pg_catalog", "SELECT current_setting('search_path')"),
@@ -107,6 +108,7 @@ def test_the_assumed_role_and_the_time_zone_survive_a_reset(make_alias, server):
     assert alias.ask(look) == f"{role} UTC"
 
 
+@only_psycopg2("psycopg has adapters, see test_psycopg")
 def test_type_registrations_do_not_reach_the_next_holder(alias):
     with alias.request() as wrapper:
         alias.value("SELECT 1")
@@ -117,6 +119,7 @@ def test_type_registrations_do_not_reach_the_next_holder(alias):
     assert alias.ask("SELECT '{\"a\": 1}'::jsonb") == '{"a": 1}', "Django's own is still there"
 
 
+@only_psycopg2("psycopg has no set_session(), see test_psycopg")
 def test_settings_of_the_connection_object_do_not_reach_the_next_holder(alias):
     with alias.request() as wrapper:
         pid = alias.pid()
@@ -136,6 +139,7 @@ class ReadOnlyAtTimes(extensions.connection):
         super().set_session(readonly=True)
 
 
+@only_psycopg2("psycopg has no connection_factory")
 def test_settings_that_a_class_of_the_site_changes_do_not_reach_the_next_holder(make_alias):
     alias = make_alias(maxsize=1, connection_factory=ReadOnlyAtTimes)
     with alias.request() as wrapper:
@@ -146,6 +150,7 @@ def test_settings_that_a_class_of_the_site_changes_do_not_reach_the_next_holder(
         assert alias.value("SHOW transaction_read_only") == "off"
 
 
+@only_psycopg2("psycopg keeps no notices")
 def test_notices_and_notifications_do_not_reach_the_next_holder(alias):
     said(alias, "DO $$ BEGIN RAISE NOTICE 'secret'; END $$")
     with alias.request() as wrapper:
@@ -154,6 +159,7 @@ def test_notices_and_notifications_do_not_reach_the_next_holder(alias):
         assert not wrapper.connection.notifies
 
 
+@only_psycopg2("cursor() of psycopg takes no class, see test_psycopg")
 @pytest.mark.parametrize("factory", [extras.DictCursor, extensions.cursor])
 def test_a_cursor_that_is_not_tracked_counts_as_leaving_something(alias, factory):
     before = alias.ask("SELECT current_setting('search_path')")
@@ -164,6 +170,7 @@ def test_a_cursor_that_is_not_tracked_counts_as_leaving_something(alias, factory
     assert alias.ask("SELECT current_setting('search_path')") == before
 
 
+@only_psycopg2("psycopg has no reset()")
 def test_reset_of_the_driver_keeps_the_time_zone(make_alias):
     alias = make_alias(maxsize=1, options="-c timezone=Asia/Tokyo")
     with alias.request() as wrapper:
@@ -191,6 +198,7 @@ STALE_USES = {
 }
 
 
+@only_psycopg2("other methods, see test_psycopg")
 @pytest.mark.parametrize("use", STALE_USES)
 def test_no_method_of_a_stale_cursor_reaches_the_next_holder(alias, use):
     look = "SELECT coalesce(current_setting('shop.tenant', true), '')"
@@ -199,7 +207,7 @@ def test_no_method_of_a_stale_cursor_reaches_the_next_holder(alias, use):
         cursor = wrapper.connection.cursor()
     with alias.request():
         alias.value("SELECT 1")
-        with pytest.raises(psycopg2.InterfaceError, match="given back to the pool"):
+        with pytest.raises(database.InterfaceError, match="given back to the pool"):
             STALE_USES[use](cursor)
         assert alias.value(look) == ""
 
@@ -279,10 +287,11 @@ def test_the_error_of_a_dead_cursor_is_the_drivers(alias):
     with alias.request() as wrapper:
         alias.value("SELECT 1")
         cursor = wrapper.connection.cursor()
-    with pytest.raises(psycopg2.InterfaceError):
+    with pytest.raises(database.InterfaceError):
         cursor.execute("SELECT 1")
 
 
+@only_psycopg2("psycopg has no set_client_encoding()")
 def test_the_client_encoding_does_not_reach_the_next_holder(alias):
     with alias.request() as wrapper:
         alias.value("SELECT 1")

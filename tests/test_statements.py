@@ -6,7 +6,8 @@ import pytest
 from psycopg2.extensions import AsIs
 from psycopg2.extras import Json
 
-from django_pgpool.drivers.statements import inlines_sql, leaves_state
+from django_pgpool.drivers.parameters import inlines_sql
+from django_pgpool.drivers.statements import leaves_state
 
 
 @pytest.mark.parametrize("comment", ["/* why */", "-- because", "/* why */ -- because", "("])

@@ -4,11 +4,11 @@ import socket
 from contextlib import closing
 
 import gevent
-import psycopg2
 import pytest
 from django.db import OperationalError
 from psycopg2 import sql
 from support import listeners
+from support.driver import database, opener
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import Elapsed, eventually, join, running
 
@@ -35,7 +35,7 @@ def failure(alias):
     with pytest.raises(OperationalError) as caught:
         alias.value("SELECT 1")
     assert not isinstance(caught.value, PoolExhausted), caught.value
-    assert isinstance(caught.value.__cause__, psycopg2.OperationalError)
+    assert isinstance(caught.value.__cause__, database.OperationalError)
     return str(caught.value)
 
 
@@ -133,7 +133,7 @@ def test_every_physical_connection_asks_for_its_parameters_anew(make_alias):
     alias.ask("SELECT 1")
     password = "a new one each time"
     seen = []
-    connect = psycopg2.connect
+    connect = opener().connect
 
     def spy(**params):
         seen.append(params["password"])
@@ -143,7 +143,7 @@ def test_every_physical_connection_asks_for_its_parameters_anew(make_alias):
         alias.settings["PASSWORD"] = f"{password} {number}"
         alias.server.terminate(*alias.pids)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(psycopg2, "connect", spy)
+            patch.setattr(opener(), "connect", spy)
             alias.ask("SELECT 1")
     assert seen == [f"{password} {number}" for number in range(3)]
 
@@ -154,13 +154,13 @@ def test_a_new_password_counts_though_nobody_has_asked_since(make_alias, monkeyp
     old = alias.ask("SELECT pg_backend_pid()")
     pool = alias.pool
     seen = []
-    connect = psycopg2.connect
+    connect = opener().connect
 
     def spy(**params):
         seen.append(params["password"])
         return connect(**params)
 
-    monkeypatch.setattr(psycopg2, "connect", spy)
+    monkeypatch.setattr(opener(), "connect", spy)
     alias.settings["PASSWORD"] = "new"
     pool.drain()
     eventually(lambda: pool.snapshot().idle == 1 and alias.pids - {old})
@@ -168,7 +168,7 @@ def test_a_new_password_counts_though_nobody_has_asked_since(make_alias, monkeyp
 
 
 def test_the_first_opening_of_a_process_is_bounded_too(server):
-    """psycopg2 becomes green with the first opening, not after it."""
+    """The driver becomes green with the first opening, not after it."""
     result = run_python(
         PATCHED
         + DJANGO

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections
 
-from ..drivers.psycopg2 import is_libpq_parameter
+from ..drivers.chosen import is_libpq_parameter
 from ..options import PoolOptions, Problem, examine
 from . import deployment
 from .deployment import Known

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error
 from django.db.backends.base.validation import BaseDatabaseValidation
 
-from ..drivers.psycopg2 import is_libpq_parameter
+from ..drivers.chosen import is_libpq_parameter
 from ..options import Problem, examine, is_pooled
 from ..pool.errors import one_line
 from . import capacity, facts

@@ -10,15 +10,11 @@ from django.core.checks import CheckMessage, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.utils import load_backend
-from psycogreen.gevent import gevent_wait_callback
-from psycopg2.extensions import get_wait_callback
 
-from ..drivers.psycopg2 import is_libpq_parameter
-from ..drivers.waiting import wait
+from ..drivers.chosen import is_libpq_parameter, strange_wait
 from ..migrating.predecessors import INSTEAD, SETTINGS
 from ..options import OWN_OPTIONS, PoolOptions, Problem, examine, is_pooled
 from ..patching import check_patching
-from ..pool.runtime import gevent_has_patched
 from . import deployment
 from .messages import message
 
@@ -66,11 +62,10 @@ def of_process() -> Iterator[Problem]:
     except ImproperlyConfigured as error:
         what, _, fix = str(error).partition(". ")
         yield Problem("E007", f"{what}.", fix)
-    callback = get_wait_callback()
-    if gevent_has_patched() and callback not in (None, wait, gevent_wait_callback):
+    if (name := strange_wait()) is not None:
         yield Problem(
             "W001",
-            f"psycopg2 waits through {_name(callback)}, not through django_pgpool: whether other "
+            f"psycopg2 waits through {name}, not through django_pgpool: whether other "
             "greenlets run meanwhile is up to that, and read_timeout and cancel_timeout do "
             "nothing.",
             "Remove its psycopg2.extensions.set_wait_callback(): the engine makes psycopg2 green.",
@@ -174,7 +169,3 @@ def _which(name: str) -> str:
 
 def _seconds(seconds: float) -> str:
     return "any time" if seconds == float("inf") else f"{seconds:g} s"
-
-
-def _name(callback: Any) -> str:
-    return f"{callback.__module__}.{getattr(callback, '__qualname__', type(callback).__name__)}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from time import monotonic
 
-import psycopg2
 from gevent import Timeout, get_hub, getcurrent
-from psycopg2.extensions import get_wait_callback
 
 from ..pool.reaper import BLOCKED
+from .dbapi import OperationalError, is_green
 
 TIMEOUT = "timeout expired: "
 """How the error begins where a bound was reached."""
@@ -47,8 +46,8 @@ class Bound(Timeout):
 
 
 class bounded:  # noqa: N801  used as a function
-    """psycogreen waits for ever, so the bound is ours; ending a wait closes the connection. Where
-    psycopg2 is not green libpq's own ``connect_timeout`` must do."""
+    """A green wait lasts for ever, so the bound is ours; ending a wait closes the connection. Where
+    the driver is not green libpq's own ``connect_timeout`` must do."""
 
     __slots__ = ("_bound", "_seconds", "_what")
 
@@ -58,7 +57,7 @@ class bounded:  # noqa: N801  used as a function
         self._bound: Bound | None = None
 
     def __enter__(self) -> None:
-        if get_wait_callback() is not None:
+        if is_green():
             self._bound = Bound(self._seconds)
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -66,6 +65,6 @@ class bounded:  # noqa: N801  used as a function
             return
         self._bound.close()
         if error is self._bound:
-            raise psycopg2.OperationalError(
+            raise OperationalError(
                 f"{TIMEOUT}{self._what} took longer than connect_timeout={self._seconds:g} s"
             ) from None

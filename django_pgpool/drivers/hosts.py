@@ -1,4 +1,4 @@
-"""The search for a host that takes the connection, where psycopg2 is green.
+"""The search for a host that takes the connection, where the driver is green.
 
 Without gevent libpq searches by itself. In its asynchronous mode it does not bound an attempt, so a
 host that is silent would be the last one it tries. Here each host, and each address of a name, is
@@ -13,26 +13,14 @@ from collections.abc import Callable
 from random import shuffle
 from typing import Any, TypeVar
 
-import psycopg2
-from psycopg2.extensions import get_wait_callback
-
 from .bound import TIMEOUT, bounded
+from .dbapi import OperationalError, is_green
+from .failures import CANNOT_CONNECT_NOW
 from .resolving import SAYS_ALL, where_to, with_addresses
 
 C = TypeVar("C")
 Params = dict[str, Any]
 
-CANNOT_CONNECT_NOW = (
-    # 57P03: starting, stopping, recovering
-    "the database system is starting up",
-    "the database system is shutting down",
-    "the database system is in recovery mode",
-    "the database system is not yet accepting connections",
-    "the database system is not accepting connections",
-    # PgBouncer, whose server cannot be connected to, or has no connection free for so long
-    "server login has been failing",
-    "query_wait_timeout",
-)
 _PLACE = ("hostaddr", "host", "port")
 _GOES_ON = (
     TIMEOUT,
@@ -58,7 +46,7 @@ def first_to_open(params: Params, connect: Callable[[Params], C], seconds: float
     one = str(params.get("host", ""))
     if (
         (one.startswith("/") and "," not in one and not _option(params, "hostaddr"))  # a socket
-        or get_wait_callback() is None
+        or not is_green()
         or _option(params, "service")
     ):
         # libpq searches; what is in a service file only it knows.
@@ -75,7 +63,7 @@ def first_to_open(params: Params, connect: Callable[[Params], C], seconds: float
                 place, *others = _split(with_addresses(place))
                 to_do[:0] = others
                 return connect(place)
-        except psycopg2.OperationalError as error:
+        except OperationalError as error:
             failures.append(_named(str(error).strip(), place))
             if to_do and any(text in failures[-1] for text in _GOES_ON):
                 continue

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-import psycopg2
-from psycopg2.extensions import POLL_OK, POLL_READ
-
 from ..redaction import redacted
+from .chosen import Attempt, Error
 from .resolving import SAYS_ALL, resolved, where_to
 from .sockets import READ, WRITE, wait_for
 
@@ -26,10 +24,11 @@ _STEPS = {
     6: AUTHENTICATING,  # CONNECTION_SETENV
     7: ENCRYPTING,  # CONNECTION_SSL_STARTUP
     11: ENCRYPTING,  # CONNECTION_GSS_STARTUP
-    0: AUTHENTICATING,  # CONNECTION_OK: psycopg2's own settings
+    0: AUTHENTICATING,  # CONNECTION_OK: the driver's own settings
 }
 """Everything else is about target_session_attrs and the next of several hosts."""
-_EVENTS = {POLL_READ: READ}
+_DONE, _EVENTS = 0, {1: READ, 2: WRITE}
+"""As Attempt says it."""
 
 
 @dataclass(slots=True)
@@ -47,10 +46,10 @@ class Probe:
 
 
 def probe(params: Mapping[str, Any], seconds: float) -> Probe:
-    """Open a connection with psycopg2's parameters, send ``SELECT 1``, close it. Each step may take
-    so many seconds. Never raises an error of the driver or the network."""
+    """Open a connection with the driver's parameters, send ``SELECT 1``, close it. Each step may
+    take so many seconds. Never raises an error of the driver or the network."""
     found = Probe()
-    given = {name: value for name, value in params.items() if not name.endswith("_factory")}
+    given = dict(params)
     clock = _Clock(found)
     addressed = given
     try:
@@ -59,20 +58,18 @@ def probe(params: Mapping[str, Any], seconds: float) -> Probe:
         if addressed is given:
             clock.forget()  # there was nothing to resolve
         clock.begin(CONNECTING)
-        connection = psycopg2.connect(**addressed, async_=1)
+        attempt = Attempt(addressed)
         try:
-            _wait(connection, clock, seconds)
-            if connection.info.ssl_in_use:
-                found.encryption = connection.info.ssl_attribute("protocol")
+            _wait(attempt, clock, seconds)
+            found.encryption = attempt.encryption
             clock.begin(QUERYING)
-            cursor = connection.cursor()
-            cursor.execute("SELECT 1")
-            _wait(connection, clock, seconds)
+            attempt.send("SELECT 1")
+            _wait(attempt, clock, seconds)
         finally:
             clock.begin(CLOSING)
-            connection.close()
+            attempt.close()
             clock.end()
-    except (psycopg2.Error, OSError, SystemError) as error:
+    except (Error, OSError, SystemError) as error:
         # psycopg2 2.9 leaves some errors of its own pending: a SystemError, caused by them.
         said = " ".join(str(error.__cause__ or error).split())
         where = "" if said.startswith(SAYS_ALL) else where_to(addressed)
@@ -105,13 +102,13 @@ class _Clock:
         self._step = None
 
 
-def _wait(connection: Any, clock: _Clock, seconds: float) -> None:
-    """Until psycopg2 has what it waits for."""
-    while (event := connection.poll()) != POLL_OK:
-        step = _STEPS.get(connection.info.status, CHOOSING)
+def _wait(attempt: Attempt, clock: _Clock, seconds: float) -> None:
+    """Until the driver has what it waits for."""
+    while (event := attempt.poll()) != _DONE:
+        step = _STEPS.get(attempt.status, CHOOSING)
         if clock.failed_at not in (step, QUERYING):
             clock.begin(step)
         try:
-            wait_for(connection.fileno(), _EVENTS.get(event, WRITE), seconds)
+            wait_for(attempt.fileno(), _EVENTS[event], seconds)
         except TimeoutError:
             raise TimeoutError(f"no answer within connect_timeout={seconds:g} s") from None

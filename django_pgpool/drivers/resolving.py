@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket as constants
 from typing import Any
 
-import psycopg2
 from gevent import socket
-from psycopg2.extensions import get_wait_callback
+
+from .dbapi import OperationalError, is_green
 
 
 def with_addresses(params: dict[str, Any]) -> dict[str, Any]:
-    """``resolved()`` where psycopg2 is green; else libpq does it."""
-    return params if get_wait_callback() is None else resolved(params)
+    """``resolved()`` where the driver is green; else libpq does it."""
+    return resolved(params) if is_green() else params
 
 
 def resolved(params: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def resolved(params: dict[str, Any]) -> dict[str, Any]:
         except OSError as failed:
             error = f'could not translate host name "{host}" to address: {failed.strerror}'
     if not entries:
-        raise psycopg2.OperationalError(error)
+        raise OperationalError(error)
     columns = (",".join(column) for column in zip(*entries, strict=True))
     return {**params, **dict(zip(("host", "hostaddr", "port"), columns, strict=True))}
 

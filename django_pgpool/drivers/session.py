@@ -6,31 +6,18 @@ per statement and no round trip.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any
-from weakref import WeakSet
 
-from psycopg2 import Error, InterfaceError
+from psycopg2 import Error
 from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from psycopg2.sql import Composable
 
-from .statements import inlines_sql, leaves_state
-
-RESET = (
-    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; DEALLOCATE ALL; "
-    "UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES"
-)
-"""DISCARD ALL in its parts, which other than that itself may share a round trip with what follows.
-https://www.postgresql.org/docs/current/sql-discard.html"""
-
-READ_ONLY = "25006"
-"""SQLSTATE read_only_sql_transaction."""
-TERMINATED = "terminating connection due to administrator command"
-"""SQLSTATE 57P01 admin_shutdown, of which psycopg2 passes on no more than the text."""
-
+from .dbapi import ACTIVE
+from .failures import READ_ONLY, TERMINATED
+from .lent import Lent, given_back, text_of
+from .parameters import inlines_sql
+from .statements import leaves_state
 
 _SETTINGS = ("autocommit", "isolation_level", "readonly", "deferrable", "cursor_factory")
 
@@ -46,35 +33,8 @@ def _noted(name: str) -> property:
     return property(setting.__get__, change)
 
 
-class TrackedConnection(Connection):
-    left_state = False
-    """Whether this holder may have left something in the session."""
-    changed = False
-    """Whether somebody may have changed a setting on the client's side."""
+class TrackedConnection(Lent, Connection):
     autocommit, isolation_level, readonly, deferrable, cursor_factory = map(_noted, _SETTINGS)
-    restore = RESET
-    """The SQL that takes the session back to the state it was configured in."""
-    read_timeout: float | None = None
-    """Seconds of silence from the server within a statement after which the wait callback fails."""
-    cancel_timeout: float | None = 1.0
-    """Seconds an interrupted statement's cancelling may take; None: it is not cancelled."""
-    refused_writing = False
-    """The server has called itself read-only; it may have been demoted to a standby."""
-    terminated = False
-    """An administrator's command has ended the session: pg_terminate_backend() or a shutdown."""
-    abandoned = False
-    """In a forked child: it is the parent's."""
-    lost: Callable[[], None] | None = None
-    """To be called when the wait for a statement was interrupted."""
-    farewell: int | None = None
-    """A second descriptor of the socket, kept of a connection that psycopg2 closes by itself."""
-
-    lease = 0
-    """Counts its holders: a cursor of an earlier one is dead."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._named: WeakSet[Any] = WeakSet()
 
     def __repr__(self) -> str:
         # psycopg2's own shows the connection string, of which it hides no more than the password.
@@ -87,17 +47,12 @@ class TrackedConnection(Connection):
             return cursor
         cursor.lease = self.lease
         if cursor.name is not None:
-            # WITH HOLD it outlives everything but CLOSE, and its owner may close it much later.
-            self.left_state = True
-            self._named.add(cursor)
+            self.note_named(cursor)
         return cursor
 
-    def close_named_cursors(self) -> None:
-        """Those that are still open would send FETCH and CLOSE into the next holder's session."""
-        for cursor in list(self._named):
-            with suppress(Error):
-                cursor.close()
-        self._named.clear()
+    def is_waited_for(self) -> bool:
+        """Whether somebody is in the midst of a statement, and holds psycopg2's mutex."""
+        return self.get_transaction_status() == ACTIVE
 
     def set_session(self, *args: Any, **kwargs: Any) -> None:
         self.changed = True
@@ -124,7 +79,7 @@ class TrackingCursor(Cursor):
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2 names it so
         connection: Any = self.connection  # as in _lent(), which each statement would feel
         if self.lease != connection.lease:
-            raise _given_back()
+            raise given_back()
         if not connection.left_state:  # as in _watch()
             _watch(connection, query, vars)
         try:
@@ -178,7 +133,7 @@ class TrackingCursor(Cursor):
         """The connection, as long as it is lent to the holder who made this cursor."""
         connection: Any = self.connection
         if self.lease != connection.lease:
-            raise _given_back()
+            raise given_back()
         return connection
 
     def _connection(self) -> Any:
@@ -189,19 +144,20 @@ def _watch(connection: Any, query: Any, parameters: Any = None) -> None:
     if connection.left_state:
         return
     if not isinstance(query, str):
-        query = _text(query, connection)
+        query = text_of(query, connection)
     if leaves_state(query) or (parameters is not None and inlines_sql(parameters)):
         connection.left_state = True
 
 
-def _given_back() -> InterfaceError:
-    return InterfaceError("cursor already closed: its connection was given back to the pool")
-
-
-def _text(query: Any, connection: Any) -> str:
-    if isinstance(query, Composable):
-        return query.as_string(connection)
-    return str(query, "utf-8", "replace")
+def tracked(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of connect(), with which it makes what is tracked."""
+    return {
+        **params,
+        "connection_factory": tracking(
+            params.get("connection_factory", TrackedConnection), TrackedConnection
+        ),
+        "cursor_factory": tracking(params["cursor_factory"], TrackingCursor),
+    }
 
 
 @lru_cache

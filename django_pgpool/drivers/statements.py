@@ -10,13 +10,7 @@ into: one that changes the session goes unnoticed.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
-from decimal import Decimal
 from functools import lru_cache
-from typing import Any
-from uuid import UUID
-
-from psycopg2.extensions import AsIs
 
 # fmt: off
 _HARMLESS = frozenset((
@@ -70,8 +64,6 @@ _SET_IN_TRANSACTION = re.compile(
     r"""set \s+ (?: local \s+ \w | (?: transaction | constraints ) \s+ ["\w] )""",
     re.ASCII | re.VERBOSE,
 )
-_PLAIN = frozenset((bool, bytes, date, datetime, Decimal, float, int, str, type(None), UUID))
-"""Types of nearly all parameters: they become literals."""
 _LONGEST_CACHED = 4096
 
 
@@ -80,20 +72,6 @@ def leaves_state(statements: str) -> bool:
     if len(statements) > _LONGEST_CACHED:
         return _leaves_state(statements)
     return _leaves_state_cached(statements)
-
-
-def inlines_sql(parameters: Any) -> bool:
-    """Whether one of them may become a part of the statement as it is: AsIs, also inside a list."""
-    if not isinstance(parameters, (list, tuple)):
-        if not isinstance(parameters, dict):
-            return True
-        parameters = parameters.values()
-    return not _PLAIN.issuperset(map(type, parameters)) and any(
-        inlines_sql(parameter)
-        if isinstance(parameter, (list, tuple))
-        else isinstance(parameter, AsIs)
-        for parameter in parameters
-    )
 
 
 def _leaves_state(statements: str) -> bool:

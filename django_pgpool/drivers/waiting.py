@@ -6,27 +6,16 @@ but the server goes on with the statement. So the statement is cancelled first.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from contextlib import suppress
-from socket import SHUT_RDWR
-from time import monotonic, sleep
+from typing import Any
 
 import psycopg2
-from gevent.monkey import get_original
 from psycogreen.gevent import gevent_wait_callback
-from psycopg2.extensions import TRANSACTION_STATUS_ACTIVE, get_wait_callback, set_wait_callback
 from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
+from psycopg2.extensions import get_wait_callback, set_wait_callback
 
 from ..pool.runtime import gevent_has_patched
-from .cancel import cancel
+from .ending import give_up
 from .session import TrackedConnection
-from .sockets import READ, wait_for
-
-_Socket = get_original("socket", "socket")
-_LOOK_EVERY = 0.01
-_ANSWER_WITHIN = 0.1
-"""Seconds after which a cancel that has changed nothing is sent again."""
 
 
 def make_green() -> None:
@@ -50,7 +39,7 @@ def wait(connection: Connection) -> None:
     except BaseException as error:
         if tracked is not None:
             try:
-                _give_up(tracked)
+                give_up(tracked)
             finally:
                 if tracked.lost is not None:
                     tracked.lost()
@@ -61,72 +50,10 @@ def wait(connection: Connection) -> None:
         raise
 
 
-def _give_up(connection: TrackedConnection) -> None:
-    """The statement under way will not be waited for. psycopg2 is about to close the connection."""
-    if connection.get_transaction_status() != TRANSACTION_STATUS_ACTIVE:
-        return  # not even connected
-    connection.farewell = os.dup(connection.fileno())
-    if connection.cancel_timeout is not None:
-        _cancel_until_answered(connection, connection.cancel_timeout)
-
-
-def _cancel_until_answered(connection: TrackedConnection, seconds: float) -> None:
-    """The server ignores a cancel that overtakes its statement: one that was sent a moment ago, and
-    that a busy server has not read yet."""
-    deadline = monotonic() + seconds
-    while (left := deadline - monotonic()) > 0:
-        cancel(connection, left)
-        with suppress(OSError):  # TimeoutError among them
-            wait_for(connection.fileno(), READ, min(deadline - monotonic(), _ANSWER_WITHIN))
-            return
-
-
-def farewell(connection: TrackedConnection, seconds: float) -> Callable[[], None] | None:
-    """Close a connection at once; returns what waits until the server has ended the session.
-
-    Until then the session counts at the server. The second end of the socket that this needs is
-    made before psycopg2 closes its own.
-    """
-    if not connection.closed and connection.get_transaction_status() == TRANSACTION_STATUS_ACTIVE:
-        # Somebody else waits for a statement on it and holds psycopg2's mutex: close() would block
-        # on that, under gevent for ever.
-        return lambda: _interrupt(connection, seconds)
-    socket, connection.farewell = connection.farewell, None
-    if socket is None and not connection.closed:
-        socket = os.dup(connection.fileno())
-    with suppress(psycopg2.Error):
-        connection.close()
-    if socket is None:
+def strange_wait() -> str | None:
+    """The name of a wait callback that is the site's own and stays."""
+    callback: Any = get_wait_callback()
+    if not gevent_has_patched() or callback in (None, wait, gevent_wait_callback):
         return None
-    return lambda: _wait_for_end(socket, seconds)
-
-
-def _interrupt(connection: TrackedConnection, seconds: float) -> None:
-    """Close a connection on which somebody else runs a statement, as soon as that has ended."""
-    if connection.cancel_timeout is not None:
-        cancel(connection, connection.cancel_timeout)
-    deadline = monotonic() + seconds
-    while not connection.closed and (
-        connection.get_transaction_status() == TRANSACTION_STATUS_ACTIVE
-    ):
-        if monotonic() > deadline:
-            # psycopg2 closes it when the wait fails.
-            with suppress(OSError), _Socket(fileno=os.dup(connection.fileno())) as other_end:
-                other_end.shutdown(SHUT_RDWR)
-            return
-        sleep(_LOOK_EVERY)
-    if wait_for_end := farewell(connection, seconds):
-        wait_for_end()
-
-
-def _wait_for_end(socket: int, seconds: float) -> None:
-    """Until the server closes the connection, at most so many seconds."""
-    deadline = monotonic() + seconds
-    try:
-        with suppress(OSError):  # TimeoutError among them
-            while True:
-                wait_for(socket, READ, deadline - monotonic())
-                if not os.read(socket, 65536):
-                    return
-    finally:
-        os.close(socket)
+    name = getattr(callback, "__qualname__", type(callback).__name__)
+    return f"{callback.__module__}.{name}"

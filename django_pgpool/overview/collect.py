@@ -16,8 +16,8 @@ from ..checks.facts import Server
 from ..checks.messages import message
 from ..checks.server import unreachable
 from ..checks.settings import of_alias
+from ..drivers.chosen import is_libpq_parameter
 from ..drivers.probe import Probe, probe
-from ..drivers.psycopg2 import is_libpq_parameter
 from ..options import PoolOptions, Problem, examine
 from ..redaction import redacted
 

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from itertools import pairwise
 from statistics import median, pstdev
 from typing import Any
+from unittest.mock import patch
 
 import gevent
-import psycopg2
 from support.aliases import Alias
+from support.driver import opener
 from support.waiting import running
 
 from .cluster import Postgres
@@ -153,18 +154,19 @@ def _check_spread(outcome: Outcome, attempts: list[tuple[float, float]], seconds
 
 
 class Openings:
-    """Beginning and end of every psycopg2.connect() in this process, while the block lasts."""
+    """Beginning and end of every opening by a pool of this process, while the block lasts."""
 
     def __init__(self) -> None:
         self.all: list[tuple[float, float]] = []
 
     def __enter__(self) -> Openings:
-        self._connect = psycopg2.connect
-        psycopg2.connect = self._record
+        self._connect = opener().connect
+        self._patch = patch.object(opener(), "connect", self._record)
+        self._patch.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        psycopg2.connect = self._connect
+        self._patch.stop()
 
     def _record(self, *args: Any, **kwargs: Any) -> Any:
         began = time.monotonic()

@@ -5,6 +5,8 @@ import os
 
 import django
 
+from tests.support.driver import IS_PSYCOPG3
+
 DATABASES = json.loads(os.environ["DJANGO_SUITE_DATABASES"])
 TEST_RUNNER = "tests.django_suite.recorder.RecordingRunner"
 
@@ -15,7 +17,7 @@ USE_TZ = False
 if django.VERSION < (6, 0):
     DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
-if not DATABASES["default"]["ENGINE"].startswith("django_pgpool"):
+if not (DATABASES["default"]["ENGINE"].startswith("django_pgpool") or IS_PSYCOPG3):
     from psycogreen.gevent import patch_psycopg
 
     patch_psycopg()

@@ -17,7 +17,8 @@ import gevent
 import psutil
 import pytest
 
-from django_pgpool.drivers.session import RESET, leaves_state
+from django_pgpool.drivers.lent import RESET
+from django_pgpool.drivers.statements import leaves_state
 from loadtests import peers
 from loadtests.bench import bench
 from loadtests.bench.catalogue import SECTIONS
