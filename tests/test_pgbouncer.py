@@ -1,6 +1,8 @@
 """Behind a real PgBouncer, with the settings of docs/pgbouncer.md; and why those settings."""
 
+import gc
 import re
+import warnings
 from collections import Counter
 from configparser import ConfigParser
 from contextlib import ExitStack
@@ -113,12 +115,14 @@ def test_a_query_is_iterated_over_though_its_session_changes(make_alias, bouncer
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_server_side_cursor_would_be_lost(make_alias, bouncer):
     place = bouncer({**TRANSACTION, "default_pool_size": 2})
     alias = make_alias(maxsize=2, reset="never", **place)
-    with pytest.raises(Exception, match=r'cursor ".*" does not exist'):
-        iterate_while_the_session_is_taken(alias)
+    # psycopg 3 warns of a cursor that nobody has closed; nobody can.
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        with pytest.raises(Exception, match=r'cursor ".*" does not exist'):
+            iterate_while_the_session_is_taken(alias)
+        gc.collect()
 
 
 def iterate_while_the_session_is_taken(alias):
