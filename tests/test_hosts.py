@@ -175,7 +175,9 @@ def test_so_is_a_pgbouncer_without_its_server(make_alias, real, said):
 def test_a_full_pgbouncer_is_a_full_server(make_alias, said):
     with refusing("08P01", said) as port:
         alias = make_alias(maxsize=1, HOST=LOCALHOST, PORT=port)
-        assert alias.pool._driver.is_full(database.OperationalError(failure(alias)))
+        with pytest.raises(OperationalError) as caught:
+            alias.ask("SELECT 1")
+    assert alias.pool._driver.is_full(caught.value.__cause__)
 
 
 def test_a_start_up_option_that_pgbouncer_refuses_is_told_with_what_to_do(make_alias):

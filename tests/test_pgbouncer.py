@@ -1,13 +1,14 @@
 """Behind a real PgBouncer, with the settings of docs/pgbouncer.md; and why those settings."""
 
+import gc
 import re
+import warnings
 from collections import Counter
 from configparser import ConfigParser
 from contextlib import ExitStack
 from pathlib import Path
 
 import gevent
-import psycopg2
 import pytest
 from chaos.cluster import Postgres
 from django.db import OperationalError, transaction
@@ -117,8 +118,11 @@ def test_a_query_is_iterated_over_though_its_session_changes(make_alias, bouncer
 def test_a_server_side_cursor_would_be_lost(make_alias, bouncer):
     place = bouncer({**TRANSACTION, "default_pool_size": 2})
     alias = make_alias(maxsize=2, reset="never", **place)
-    with pytest.raises(psycopg2.errors.InvalidCursorName):
-        iterate_while_the_session_is_taken(alias)
+    # psycopg 3 warns of a cursor that nobody has closed; nobody can.
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        with pytest.raises(Exception, match=r'cursor ".*" does not exist'):
+            iterate_while_the_session_is_taken(alias)
+        gc.collect()
 
 
 def iterate_while_the_session_is_taken(alias):
@@ -208,8 +212,9 @@ def test_the_role_of_a_client_would_be_everybodys(make_alias, server, role, boun
     for alias in (ours, theirs):
         assert alias.ask("SELECT current_user") == owner
     ours.pool.drain()
-    theirs.ask("RESET ROLE; SELECT 1")
-    assert theirs.ask("SELECT current_user") == role
+    with theirs.request() as wrapper:
+        wrapper.cursor().execute("RESET ROLE")
+        assert theirs.value("SELECT current_user") == role
 
 
 @pytest.mark.long
