@@ -103,7 +103,7 @@ def test_a_request_that_needs_no_connection(site):
 
 def test_how_often_and_for_how_long_a_request_had_connections(site):
     subtitle, panels = site["twice"]
-    assert re.fullmatch(r"2 acquires, waited [\d.]+ (µs|ms)", subtitle)
+    assert re.fullmatch(r"2 acquires, waited [\d.]+ (µs|ms|s)", subtitle)
     heads, uses, more_heads, pool = rows(panels["PoolPanel"])
     named = dict(zip(heads, uses, strict=True))
     assert (named["Alias"], named["Acquires"], named["In vain"]) == ("default", "2", "0")
@@ -116,7 +116,7 @@ def test_how_often_and_for_how_long_a_request_had_connections(site):
 
 def test_who_got_no_connection_and_names_are_no_html(site):
     subtitle, panels = site["in_vain"]
-    assert re.fullmatch(r"1 acquire, 1 in vain, waited [\d.]+ ms", subtitle)
+    assert re.fullmatch(r"1 acquire, 1 in vain, waited [\d.]+ (ms|s)", subtitle)
     uses = rows(panels["PoolPanel"])[1]
     assert uses[:3] == ["&lt;i&gt;full", "1", "1"]
     pools = {row[0]: row for row in rows(panels["PoolPanel"])[3:]}

@@ -3,6 +3,7 @@ happens, and the pool is what it is without them. docs/integrations.md."""
 
 import re
 from pathlib import Path
+from weakref import WeakSet
 
 import gevent
 import psycopg2
@@ -17,10 +18,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
+from support.metrics import metrics_off_at_the_end  # noqa: F401  a fixture
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import eventually
 
 from django_pgpool import PoolExhausted
+from django_pgpool.metrics import prometheus
 
 PAGE = (Path(__file__).parents[1] / "docs" / "integrations.md").read_text()
 
@@ -108,6 +111,24 @@ def counted(make_alias, tmp_path, monkeypatch):
     (package / "base.py").write_text(engine[1])
     monkeypatch.syspath_prepend(str(tmp_path))
     return make_alias(maxsize=1, maxwait=5.0, ENGINE=name)
+
+
+@pytest.fixture
+def metrics_page(metrics_off_at_the_end, monkeypatch):  # noqa: F811
+    """django-prometheus's, as soon as the pools are registered where everything is."""
+    exports = pytest.importorskip("django_prometheus.exports")
+    before = set(REGISTRY._collector_to_names)
+    monkeypatch.setattr(prometheus, "_registered", WeakSet())
+    prometheus.register()
+    yield lambda: exports.ExportToDjangoView(None)
+    for ours in set(REGISTRY._collector_to_names) - before:
+        REGISTRY.unregister(ours)
+
+
+def test_django_prometheus_shows_the_pools_metrics(alias, metrics_page):
+    alias.ask("SELECT 1")
+    line = f'django_pgpool_connections{{alias="{alias.name}",state="idle"}} 1.0\n'
+    assert line in metrics_page().content.decode()
 
 
 def test_django_prometheus_counts_statements_and_openings(counted):

@@ -50,11 +50,12 @@ class PoolPanel(Panel):
 
     def generate_stats(self, request: object, response: object) -> None:
         """Called last."""
+        pools = sorted(registry.stats(), key=lambda snapshot: snapshot.pool)
         self.record_stats(  # type: ignore[no-untyped-call]  # the toolbar's methods are
             {
                 "summary": _summary(list(self._uses.values())),
                 "uses": [_use(alias, use) for alias, use in sorted(self._uses.items())],
-                "pools": [asdict(snapshot) for snapshot in registry.stats()],
+                "pools": [asdict(snapshot) for snapshot in pools],
             }
         )
 

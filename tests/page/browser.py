@@ -64,9 +64,8 @@ class Visit:
         return stops
 
 
-def held(url: str, seconds: int) -> threading.Thread:
-    """A request of somebody else that holds a connection for so long."""
-    address = f"{url}/hold/{seconds}"
+def asked(address: str) -> threading.Thread:
+    """A request of somebody else, under way."""
     request = threading.Thread(target=lambda: urllib.request.urlopen(address).read(), daemon=True)
     request.start()
     return request
@@ -75,8 +74,8 @@ def held(url: str, seconds: int) -> threading.Thread:
 def looks(visit: Visit, url: str, pictures: Path | None) -> dict[str, Any]:
     """How the page looks to each reader, and what axe has against it, in a busy hour."""
     tab, seen = visit.tab, {}
-    for seconds in (12, 13, 14):
-        held(url, seconds)
+    others = [asked(f"{url}/held/{number}") for number in (1, 2, 3)]
+    tab.get_by_text("GET /held/3").wait_for(timeout=10_000)
     for scheme, width in READERS:
         tab.set_viewport_size({"width": width, "height": 900})
         tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its literals
@@ -88,6 +87,9 @@ def looks(visit: Visit, url: str, pictures: Path | None) -> dict[str, Any]:
         }
         if pictures:
             tab.screenshot(path=pictures / f"page-{scheme}-{width}.png", full_page=True)
+    urllib.request.urlopen(f"{url}/release/").read()
+    for other in others:
+        other.join()
     return seen
 
 
@@ -96,7 +98,7 @@ def lives(visit: Visit, url: str) -> dict[str, Any]:
     tab = visit.tab
     tab.goto(f"{url}/pgpool/")
     tab.evaluate("window.stayed = true")
-    other = held(url, 5)
+    other = asked(f"{url}/hold/5")
     tab.get_by_text("GET /hold/5").wait_for(timeout=10_000)
     tab.focus("#pause")
     tab.keyboard.press("Enter")

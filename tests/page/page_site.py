@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from threading import Event
 
 from django.conf import settings
 
@@ -93,6 +94,22 @@ def hold(request, seconds):
     return HttpResponse("held")
 
 
+released = Event()
+
+
+def hold_until_released(request, number):
+    """... until somebody asks for /release/."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        released.wait(100)
+    return HttpResponse("held")
+
+
+def release(request):
+    released.set()
+    return HttpResponse("released")
+
+
 def use_hostile(request):
     """From now on it is among the pools of this process."""
     connections[HOSTILE].ensure_connection()
@@ -104,6 +121,8 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="admin/login.html")),  # for everybody
     path("pgpool/", include("django_pgpool.urls")),
     path("hold/<str:seconds>", hold),
+    path("held/<int:number>", hold_until_released),
+    path("release/", release),
     path("hostile/", use_hostile),
 ]
 application = get_wsgi_application()

@@ -13,6 +13,7 @@ from conftest import MAXSIZE
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.long,
+    pytest.mark.timeout(240),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)"),
 ]
 
@@ -22,7 +23,7 @@ def met(site):
     """What was seen and done there."""
     program = Path(__file__).with_name("browser.py")
     command = [sys.executable, program, CHROMIUM, site.url]
-    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=100)
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=200)
     return json.loads(ended.stdout)
 
 
