@@ -11,6 +11,7 @@ from rich.console import Console
 
 from . import database
 from .advice.cli import advise
+from .command_line import run as run_command_line
 from .compare.cli import compare
 from .display import Display, LiveDisplay, PlainDisplay
 from .errors import LoadTestError, SiteFailed
@@ -23,6 +24,7 @@ from .results import results
 from .run import execute
 from .scenarios import SCENARIOS, Scenario
 from .sweep.cli import sweep
+from .terminal import say, terminal
 
 DEFAULT = "day"
 app = typer.Typer(
@@ -48,9 +50,7 @@ app.command("sweep", context_settings=PASSES_ON, epilog=EPILOG)(sweep)
 
 
 def _run(scenario: Scenario, command: str, output: Output) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120  # nothing to fit into
+    console = terminal()
     report = Report(output.reports, scenario.name)
     with Interrupts() as interrupts:
         try:
@@ -67,12 +67,11 @@ def _run(scenario: Scenario, command: str, output: Output) -> None:
             path = report.write(data)  # first: nobody may read the output any more
         finally:
             print_summary(console, data)
-        console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"report: {path}")
     if interrupts.signum:
         raise typer.Exit(_code(interrupts))
     if run.failure:
-        _complain(f"{run.failure}\n{run.log}".rstrip())
-        raise typer.Exit(1)
+        raise SiteFailed(run.failure, run.log)
 
 
 for _kind in SCENARIOS.values():
@@ -108,19 +107,4 @@ def main() -> int:
     arguments = sys.argv[1:]
     if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
         arguments.insert(0, DEFAULT)
-    try:
-        return app(arguments, "python -m loadtests", standalone_mode=False) or 0
-    except typer.TyperException as error:
-        _complain(f"{error.format_message().rstrip('.')}; see python -m loadtests --help")
-    except SiteFailed as error:
-        _complain(f"{error}\n{error.log}")
-        return 1
-    except LoadTestError as error:
-        _complain(str(error))
-    except typer.Abort:  # Ctrl-C or the end of the input instead of an answer
-        return 130
-    return 2
-
-
-def _complain(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    return run_command_line(app, "python -m loadtests", arguments)

@@ -17,9 +17,9 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         _complain(f"{error.format_message().rstrip('.')}; see {program} --help")
     except LoadTestError as error:
-        _complain(str(error))
+        _complain(f"{error}\n{error.log}".rstrip())
         return error.code
-    except typer.Abort:
+    except typer.Abort:  # Ctrl-C or the end of the input instead of an answer
         return 130
     return 2
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .report.numbers import counts, milliseconds, number
+from .terminal import say
 from .watcher import Sample, Watcher
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class PlainDisplay:
         )
 
     def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self._console, text)
 
 
 class LiveDisplay:

@@ -8,14 +8,15 @@ class LoadTestError(Exception):
 
     code = 2
     """The exit code."""
+    log = ""
+    """The end of what somebody wrote who has failed. It is for the terminal only: it is full of
+    paths, and reports are made to be passed on."""
 
 
 class SiteFailed(LoadTestError):
-    """The site under load did not start, or one of its workers died.
+    """The site under load did not start, or one of its workers died."""
 
-    ``log`` is the end of what it wrote. It is for the terminal only: it is full of paths, and
-    reports are made to be passed on.
-    """
+    code = 1
 
     def __init__(self, reason: str, log: str) -> None:
         super().__init__(reason)

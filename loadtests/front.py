@@ -25,16 +25,25 @@ class Look:
     maxsize per worker."""
     ideal: float
     """The integral of ``needed`` so far: connection-seconds."""
+    most_in_use: int = 0
+    """By one worker: requests are not spread evenly over them."""
+    most_wanted: int = 0
+    """... in use or waited for."""
 
     @classmethod
     def of(cls, at: float, answers: Iterable[Mapping[str, Any]]) -> Look:
         """From what each worker said, see ``site.look``."""
         answers = list(answers)
+        workers = [summed(answer["pools"]) for answer in answers]
+        in_use = [worker.get("in_use", 0) for worker in workers]
+        wanted = [worker.get("in_use", 0) + worker.get("waiting", 0) for worker in workers]
         return cls(
             at,
-            summed(pool for answer in answers for pool in answer["pools"]),
+            summed(workers),
             sum(answer["needed"] for answer in answers),
             sum(answer["ideal"] for answer in answers),
+            max(in_use, default=0),
+            max(wanted, default=0),
         )
 
 

@@ -37,6 +37,10 @@ class Sample:
     """So far."""
     evictions: int | None
     """So far, for whatever reason."""
+    most_in_use: int | None = None
+    """By one worker."""
+    most_wanted: int | None = None
+    """... in use or waited for."""
 
 
 class Watcher:
@@ -88,6 +92,8 @@ class Watcher:
         totals = {
             "openings": look.pool.get("openings", 0) if self._pooled else None,
             "evictions": sum(look.pool.get("evictions", {}).values()) if self._pooled else None,
+            "most_in_use": look.most_in_use if self._pooled else None,
+            "most_wanted": look.most_wanted if self._pooled else None,
         }
         sample = Sample(look.at, **states, server=server, needed=look.needed, **totals)
         if self.newest is not None:

@@ -15,6 +15,7 @@ from ..errors import LoadTestError
 from ..report.numbers import milliseconds, number
 from ..report.summary import print_table
 from ..report.tables import Table
+from ..terminal import terminal
 from .from_lines import Lines, Log, read
 from .rules import recommendations
 
@@ -55,9 +56,7 @@ def advise(
                 f"{found.example}; see docs/logs.md for what they must contain"
             )
         raise LoadTestError(f"{log}: no lines pool_stats in it: {HOW}")
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120  # nothing to fit into
+    console = terminal()
     for note in _notes(found):
         console.print(note, style="bold", markup=False, highlight=False)
     for pool in found.pools.values():

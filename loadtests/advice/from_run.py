@@ -11,20 +11,19 @@ from .profile import Profile
 
 
 def profile_of(data: dict[str, Any]) -> Profile | None:
-    """Of results of format 2; None where the engine has no pool of ours. The load is taken to be
-    spread evenly over the workers."""
+    """Of results of format 2; None where the engine has no pool of ours. The mean load is taken to
+    be the same for all workers; what was needed is that of the one that needed most."""
     pool, settings = data["pool"], data["settings"]
     workers = data["scenario"]["workers"]
     samples = [sample for sample in data["series"]["samples"] if sample["in_use"] is not None]
     if pool.get("acquires") is None or not samples:
         return None
     busiest = max(_by_phase(data, samples), key=lambda of: _mean_in_use(of[1]))
-    needed = sorted(_needed(sample) for sample in busiest[1])
-    most_in_use = max(sample["in_use"] for sample in samples)
+    needed = sorted(_needed(sample, workers) for sample in busiest[1])
     limited = [
         data["phases"][name]["wait"]["p99"] or 0.0
         for name, those in _by_phase(data, samples)
-        if max(sample["in_use"] for sample in those) >= settings["maxsize"] * workers
+        if max(_in_use(sample, workers) for sample in those) >= settings["maxsize"]
     ]
     evictions = pool["evictions"]
     return Profile(
@@ -33,9 +32,9 @@ def profile_of(data: dict[str, Any]) -> Profile | None:
         expires=settings["expires"],
         cleanup=settings["cleanup"],
         processes=workers,
-        in_use=math.ceil(most_in_use / workers),
-        needed=math.ceil(max(map(_needed, samples)) / workers),
-        usual=math.ceil(needed[int(0.99 * (len(needed) - 1))] / workers),
+        in_use=max(_in_use(sample, workers) for sample in samples),
+        needed=max(_needed(sample, workers) for sample in samples),
+        usual=needed[int(0.99 * (len(needed) - 1))],
         load=_mean_in_use(busiest[1]) / workers,
         limited_wait=max(limited, default=None),
         longest_wait=pool["wait_seconds_max"],
@@ -66,8 +65,16 @@ def _by_phase(
         begin = end
 
 
-def _needed(sample: dict[str, Any]) -> int:
-    return int(sample["in_use"] + sample["waiting"])
+def _in_use(sample: dict[str, Any], workers: int) -> int:
+    """By the worker that used most; of results that do not say it, the mean."""
+    most = sample.get("most_in_use")
+    return math.ceil(sample["in_use"] / workers) if most is None else int(most)
+
+
+def _needed(sample: dict[str, Any], workers: int) -> int:
+    most = sample.get("most_wanted")
+    total = sample["in_use"] + sample["waiting"]
+    return math.ceil(total / workers) if most is None else int(most)
 
 
 def _mean_in_use(samples: list[dict[str, Any]]) -> float:

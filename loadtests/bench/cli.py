@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ..command_line import run as run_command_line
 from ..interrupts import Interrupts
+from ..terminal import terminal
 from . import files
 from .bench import Measured, run
 from .facts import machine
@@ -76,9 +76,7 @@ def bench(
     outputs = files.outputs(json_file, _as_json, markdown_file, as_markdown)
     parts = plan(only or (), quick=quick, rounds=rounds, peers=not no_peers)
     result, code = _measured(parts, _command(only or (), quick, rounds, no_peers))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 180  # nothing to fit into
+    console = terminal(180)
     show(console, result)
     for path, make in outputs.items():
         files.write(path, make(result))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from .. import database
 from ..bench import files
@@ -21,6 +20,7 @@ from ..options import Fronts, common
 from ..permission import permitted_url
 from ..pgbouncer import find_pgbouncer
 from ..report import Report
+from ..terminal import say, terminal
 from .arguments import repeat, scenarios
 from .contestants import chosen
 from .data import data as data_of
@@ -93,16 +93,14 @@ def compare(
     command = repeat("python -m loadtests compare", context.params, context.args)
     with Interrupts() as interrupts:
         found, log = _measured(parts, rounds, place, interrupts, command)
-        console = Console()
-        if not console.is_terminal:
-            console.width = WIDTH
+        console = terminal(WIDTH)
         try:
             path = report.write(found, html)
             for file, make in outputs.items():
                 files.write(file, make(found))
         finally:
             show(console, found)
-        console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"report: {path}")
     if interrupts.signum:
         raise typer.Exit(128 + interrupts.signum)
     if found["failure"]:
@@ -138,7 +136,7 @@ def _measured(
         interrupts.postpone()
         if not any(part.complete for part in parts):
             raise
-        failure, log = str(error), getattr(error, "log", "")
+        failure, log = str(error), error.log
     cut = interrupts.signum is not None
     data = data_of(parts, rounds, versions, began, command, interrupted=cut, failure=failure)
     return data, log

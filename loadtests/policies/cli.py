@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ..bench import files
 from ..bench.progress import Bar
 from ..command_line import run as run_command_line
 from ..errors import LoadTestError
 from ..interrupts import Interrupts
+from ..terminal import terminal
 from . import judge
 from .recorded import recorded
 from .result import Result
@@ -74,9 +74,7 @@ def policies(
     options += ["--trace FILE"] if trace else []  # where it is, is local
     options += [f"--maxsize {maxsize} --cleanup {cleanup:g} --seeds {seeds}"]
     result = _simulated(traces, seeds, f"{PROGRAM} {' '.join(options)}")
-    console = Console()
-    if not console.is_terminal:
-        console.width = 140  # nothing to fit into
+    console = terminal(140)
     show(console, result)
     for path, make in outputs.items():
         files.write(path, make(result))

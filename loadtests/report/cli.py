@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ..errors import LoadTestError
+from ..terminal import say, terminal
 from . import pair
 from .files import write
 from .page import html
@@ -29,9 +29,7 @@ def report(
     """Make the page of a run anew from its JSON, or compare two runs."""
     if len(results) != 1 + compare:
         raise LoadTestError("report takes the JSON of one run, --compare that of two")
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120  # nothing to fit into
+    console = terminal()
     runs, names = [read(path) for path in results], [path.stem for path in results]
     if compare:
         for table in pair.compared(*runs):
@@ -42,4 +40,4 @@ def report(
         print_summary(console, *runs)
         page = html(*runs)
     made = write(reports or results[0].parent, f"{'-and-'.join(names)}.html", page)
-    console.print(f"report: {made}", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"report: {made}")

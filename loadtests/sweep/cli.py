@@ -18,6 +18,7 @@ from ..options import Fronts, common, own_options
 from ..permission import permitted_url
 from ..report import Report
 from ..scenarios import SCENARIOS, Kind, Scenario
+from ..terminal import say, terminal
 from .data import data_of
 from .grid import OPTIONS, Grid, grid
 from .run import Sweep, run
@@ -89,9 +90,7 @@ def sweep(
     if max_connections:
         said["max-connections"] = max_connections
     planned = Sweep(tried, build, rounds, _repeat(tried, said))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120  # nothing to fit into
+    console = terminal()
     report = Report(reports, f"sweep-{scenario}")
     report.prepare()
     with Interrupts() as interrupts:
@@ -101,7 +100,7 @@ def sweep(
             path = report.write(data, html)
         finally:
             print_summary(console, data)
-        console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"report: {path}")
     if interrupts.signum:
         raise typer.Exit(128 + interrupts.signum)
     if planned.failure:
@@ -116,7 +115,7 @@ def _run(
     seconds = planned.scenario.seconds
 
     def tell(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text)
 
     try:
         url = permitted_url(yes=yes)

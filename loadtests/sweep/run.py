@@ -78,7 +78,7 @@ def run(
             raise
         sweep.interrupted = isinstance(error, KeyboardInterrupt)
         sweep.failure = str(error) or None
-        sweep.log = error.log if isinstance(error, SiteFailed) else ""
+        sweep.log = getattr(error, "log", "")
     finally:
         interrupts.postpone()
 

@@ -20,6 +20,7 @@ from django_pgpool.pool.measured import MeasuredPool
 from django_pgpool.pool.runtime import GeventRuntime
 from loadtests.advice import Profile, erlang, recommend, recommendations, rules
 from loadtests.advice.from_lines import read
+from loadtests.advice.from_run import profile_of
 from loadtests.advice.parsing import NEEDED, Unreadable, parse
 from loadtests.sweep import knee
 
@@ -240,6 +241,18 @@ def test_a_run_is_judged():
     lines = {line.option: line for line in recommend(results())}
     assert [*lines] == ["maxsize", "maxwait", "cleanup", "expires", "max_connections"]
     assert lines["maxsize"].value == "16 (now 8)"
+
+
+def test_one_full_worker_of_several_has_reached_its_limit():
+    data = results(maxsize=16)
+    data["scenario"]["workers"], data["settings"]["maxsize"] = 2, 8
+    line = {line.option: line for line in recommend(data)}["maxsize"]
+    assert line.reason.startswith("Never were more than ")  # half of all in each
+    busiest = max(data["series"]["samples"], key=lambda sample: sample["in_use"])
+    busiest |= {"most_in_use": 8, "most_wanted": 20}
+    assert profile_of(data).needed == 20
+    line = {line.option: line for line in recommend(data)}["maxsize"]
+    assert line.reason.startswith("The limit was reached")
 
 
 def test_what_is_short_because_the_run_is_is_no_number_for_a_site():

@@ -32,10 +32,13 @@ def snapshot(**numbers):
 
 
 def test_the_workers_are_added_up():
-    one = snapshot(size=3, wait_seconds_max=0.5, evictions={"idle": 2, "broken": 1})
-    two = snapshot(size=4, wait_seconds_max=0.2, evictions={"idle": 1})
+    one = snapshot(size=3, in_use=3, waiting=2, wait_seconds_max=0.5)
+    two = snapshot(size=4, in_use=1, waiting=0, wait_seconds_max=0.2)
+    one["evictions"], two["evictions"] = {"idle": 2, "broken": 1}, {"idle": 1}
     assert summed([one, two]) == {
         "size": 7,
+        "in_use": 4,
+        "waiting": 2,
         "wait_seconds_max": 0.5,
         "evictions": {"idle": 3, "broken": 1},
     }
@@ -45,6 +48,9 @@ def test_the_workers_are_added_up():
     ]
     look = Look.of(1.0, answers)
     assert (look.pool["size"], look.needed, look.ideal) == (3, 3, 2.0)
+    answers[1]["pools"] = [two]
+    look = Look.of(1.0, answers)
+    assert (look.pool["in_use"], look.most_in_use, look.most_wanted) == (4, 3, 5)
 
 
 @pytest.mark.long
