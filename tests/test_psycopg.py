@@ -6,10 +6,11 @@ import gevent
 import pytest
 from django.db import OperationalError, connections, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
+from gevent.monkey import get_original
 from shop.models import Item
 from support.driver import IS_PSYCOPG3
 from support.processes import DJANGO, PATCHED, run_python
-from support.waiting import eventually
+from support.waiting import eventually, join, running
 
 if not IS_PSYCOPG3:
     pytest.skip("psycopg only", allow_module_level=True)
@@ -188,44 +189,44 @@ def test_a_named_cursor_ends_with_its_request(alias, cursor):
 # ---- what its holder has not ended
 
 
-def a_pipeline(raw):
+def a_pipeline(raw, server):
     pipeline = raw.pipeline()
     pipeline.__enter__()
     return pipeline
 
 
-def a_transaction(raw):
+def a_transaction(raw, server):
     block = raw.transaction()
     block.__enter__()
     return block
 
 
-def notifications(raw):
+def notifications(raw, server):
     raw.execute("LISTEN news")
-    raw.execute("NOTIFY news")
+    server.execute("NOTIFY news")
     waiting = raw.notifies()
     next(waiting)
     return waiting
 
 
-def a_stream(raw):
+def a_stream(raw, server):
     rows = raw.cursor().stream("SELECT generate_series(1, 100000)")
     next(rows)
     return rows
 
 
-def a_copy(raw):
+def a_copy(raw, server):
     copying = raw.cursor().copy("COPY (SELECT generate_series(1, 100000)) TO STDOUT")
     copying.__enter__().read()
     return copying
 
 
 @pytest.mark.parametrize("begin", [a_pipeline, a_transaction, notifications, a_stream, a_copy])
-def test_what_was_left_open_is_closed_with_its_connection(alias, begin):
+def test_what_was_left_open_is_closed_with_its_connection(alias, server, begin):
     """Whoever holds it may end it much later, or hold psycopg's lock until then."""
     with alias.request() as wrapper:
         pid = alias.pid()
-        left = begin(wrapper.connection)
+        left = begin(wrapper.connection, server)
     with alias.request():
         assert alias.pid() != pid
         assert alias.value("SELECT 1") == 1
@@ -338,6 +339,14 @@ def test_an_answer_that_comes_in_parts_while_a_long_statement_is_sent(alias):
     with alias.request():
         text = "x" * 5_000_000
         assert alias.value("SELECT %s", text) == text
+
+
+def test_what_has_come_while_the_process_was_blocked_counts_before_read_timeout(make_alias):
+    alias = make_alias(maxsize=1, read_timeout=0.3)
+    with running(lambda: alias.ask("SELECT pg_sleep(0.05) IS NULL")) as greenlets:
+        eventually(lambda: alias.states == ["active"])
+        get_original("time", "sleep")(0.6)
+        assert join(greenlets) == [False]
 
 
 TICKS = """

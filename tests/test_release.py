@@ -161,6 +161,7 @@ def test_the_role_of_a_raw_transaction_does_not_reach_the_next_holder(alias, ser
     assert alias.ask(LOOK) == before
 
 
+@only_psycopg2("psycopg refuses to change the mode within a transaction")
 def test_a_raw_transaction_on_a_connection_without_autocommit_is_rolled_back(alias):
     with alias.request() as wrapper:
         pid = alias.pid()

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import Error, OperationalError
 from psycopg.adapt import AdaptersMap
+from psycopg.conninfo import conninfo_to_dict
 
 from ..pool.runtime import gevent_has_patched
 from .cancel import cancel
@@ -53,6 +54,18 @@ class NotedAdapters(AdaptersMap):
         super().register_loader(*args, **kwargs)
 
 
+def _in_libpqs_words(error: Error, conninfo: str = "") -> str:
+    """As libpq says it where it has found the address of a host by itself."""
+    said = str(error)
+    for prefix in _PREFIXES:
+        said = said.removeprefix(prefix)
+    given = conninfo_to_dict(conninfo)
+    host, address = given.get("host"), given.get("hostaddr")
+    if host and address and host != address:
+        return said.replace(f' at "{address}", port', f' at "{host}" ({address}), port')
+    return said
+
+
 class TrackedConnection(Lent, psycopg.Connection[Any]):
     _pool = None
     """psycopg's sign for a connection that somebody cares for: its end needs no warning."""
@@ -78,11 +91,8 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
                 return opened(steps)
             return (yield from steps)
         except OperationalError as error:
-            said = str(error)
-            for prefix in _PREFIXES:
-                said = said.removeprefix(prefix)
             # Without psycopg's own: that holds the parameters, the password among them.
-            raise type(error)(said) from None
+            raise type(error)(_in_libpqs_words(error, *args)) from None
 
     def __repr__(self) -> str:
         # psycopg's own shows host, user and database, where somebody may have put a URL.
@@ -142,6 +152,8 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
             give_up(self)
         finally:
             self.pgconn.finish()
+            for cursor in self._named:
+                cursor._close()  # without the lock, which this wait is in
             if self.lost is not None:
                 self.lost()
 

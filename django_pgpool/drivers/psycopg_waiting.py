@@ -36,7 +36,9 @@ def ready(descriptor: int, events: int, seconds: float | None) -> int:
     try:
         watcher.start(waiter.switch, pass_events=True)
         if seconds is not None:
-            timer = hub.loop.timer(seconds)
+            # Of lower priority, as gevent's own: after a pause of the whole process what has come
+            # meanwhile counts first.
+            timer = hub.loop.timer(seconds, priority=-1)
             timer.start(waiter.switch, 0)
         return int(waiter.get())
     finally:

@@ -24,6 +24,8 @@ Cursor: Any
 """The class of the cursors that Django asks it for."""
 CHANGED_CURSORS: dict[str, Any]
 """An attribute of a connection, and a value with which cursors return other rows."""
+CLOSED = "the connection is closed" if IS_PSYCOPG3 else "connection already closed"
+"""What the driver says of a connection that is closed, in an error of its own kind."""
 READ_ONLY = "read_only" if IS_PSYCOPG3 else "readonly"
 """An attribute of a connection."""
 if IS_PSYCOPG3:
