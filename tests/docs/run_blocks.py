@@ -9,6 +9,7 @@ import doctest
 import io
 import json
 import logging.config
+import os
 import sys
 import textwrap
 import traceback
@@ -26,9 +27,10 @@ django.setup()
 
 from documents import RUN_ELSEWHERE, Block, blocks  # noqa: E402
 
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter  # noqa: E402
+from django_pgpool.drivers.chosen import is_libpq_parameter  # noqa: E402
 from django_pgpool.options import examine  # noqa: E402
 
+os.environ["DATABASE_URL"] = "postgres://shop:secret@db/shop"  # the reader's own, too
 STAND_INS: dict[str, Any] = {"handle": str, "message": "an order"}
 """Names that are the reader's own."""
 
