@@ -7,7 +7,7 @@ import pytest
 from support.migrating import GEVENTPOOL, SECRET, beside, migrate
 from support.processes import run_python
 
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter
+from django_pgpool.drivers.chosen import is_libpq_parameter
 from django_pgpool.migrating.predecessors import PREDECESSORS
 from django_pgpool.options import examine
 

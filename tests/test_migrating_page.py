@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from migrating_proofs import PROOFS
 
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter
+from django_pgpool.drivers.chosen import is_libpq_parameter
 from django_pgpool.migrating.predecessor import NOT_SAID
 from django_pgpool.migrating.predecessors import INSTEAD, PREDECESSORS
 from django_pgpool.options import OWN_OPTIONS, PoolOptions, parse
@@ -67,8 +67,6 @@ def test_every_engine_is_named_with_ours(known):
 
 @pytest.mark.parametrize("engine", sorted({e for k in PREDECESSORS for e in k.engines.values()}))
 def test_our_engines_exist(engine):
-    if engine == "django_pgpool.postgis" and find_spec(engine) is None:
-        pytest.skip("not there yet")
     assert find_spec(f"{engine}.base") is not None
 
 

@@ -20,7 +20,7 @@ from support.recipes_site import body, default, serving
 from support.waiting import eventually, running
 
 from django_pgpool import PoolExhausted
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter
+from django_pgpool.drivers.chosen import is_libpq_parameter
 from django_pgpool.greenlets import release_connections
 from django_pgpool.options import examine
 

@@ -17,8 +17,9 @@ PAGES = (ROOT / "README.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md")))
 
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\s*")
 """Above a block: it is not run, and why."""
-RUN_ELSEWHERE = {"migrating.md", "pgbouncer.md", "recipes.md"}
-"""Their Python needs processes and servers of its own; the tests of each recipe run it."""
+RUN_ELSEWHERE = {"databases.md", "integrations.md", "migrating.md", "pgbouncer.md", "recipes.md"}
+"""Their Python needs processes, servers and packages of its own; tests of what they tell run it.
+Here it is compiled, and its settings are evaluated."""
 
 
 class Block(NamedTuple):

@@ -10,6 +10,7 @@ import io
 import json
 import logging.config
 import os
+import re
 import sys
 import textwrap
 import traceback
@@ -35,9 +36,13 @@ STAND_INS: dict[str, Any] = {"handle": str, "message": "an order"}
 """Names that are the reader's own."""
 
 
+ELISION = re.compile(r",\s*…(?=\s*[,)}\]])")
+"""Among keys or arguments: the reader's own."""
+
+
 def run(block: Block, names: dict[str, Any]) -> None:
     """Raises what is wrong with it."""
-    text = textwrap.dedent(block.text)
+    text = ELISION.sub("", textwrap.dedent(block.text))
     if text.startswith('"'):  # a part of a dictionary
         check_settings({"default": {"ENGINE": "django_pgpool", **eval(f"{{{text}}}")}})
         return
@@ -57,7 +62,7 @@ def run(block: Block, names: dict[str, Any]) -> None:
 def check_settings(databases: dict[str, dict[str, Any]]) -> None:
     """Those that are for another engine are shown as what to replace."""
     for alias, entry in databases.items():
-        if entry["ENGINE"].startswith("django_pgpool"):
+        if entry.get("ENGINE", "").startswith("django_pgpool"):
             _, problems = examine(alias, entry, is_libpq_parameter)
             assert not problems, [str(problem) for problem in problems]
 

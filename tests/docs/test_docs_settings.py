@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 from documents import DOCS, ROOT
 
-from django_pgpool.drivers.psycopg2 import is_libpq_parameter
+from django_pgpool.drivers.chosen import is_libpq_parameter
 from django_pgpool.options import PoolOptions, examine
 from django_pgpool.page.meanings import NOT_SECONDS
 
