@@ -9,7 +9,7 @@ from leftovers import assert_nothing_left, read
 
 from loadtests.report.reading import problem
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(200)]
 
 FRONTS = pytest.mark.parametrize("front", ["http", "greenlets"])
 
@@ -20,7 +20,7 @@ def run(loadtests, short_tmp, tmp_path):
 
     def to_the_end(*arguments):
         process = loadtests(*map(str, arguments), "--reports", str(tmp_path))
-        _, err = process.communicate(timeout=90)
+        _, err = process.communicate(timeout=180)
         assert (process.returncode, err) == (0, "")
         assert_nothing_left(short_tmp)
         data = read(tmp_path)
@@ -142,7 +142,7 @@ def test_interrupted_while_the_server_is_down(
         if gone in line:
             break
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert (process.returncode, err) == (130, "")
     assert "interrupted" in out
     data = read(tmp_path)
