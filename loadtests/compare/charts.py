@@ -10,6 +10,7 @@ from ..report.charts.style import (
     BLUE,
     DASHED,
     GREEN,
+    INK,
     ORANGE,
     PURPLE,
     ROWS,
@@ -20,6 +21,7 @@ from ..report.charts.style import (
     colours,
     dashes,
     figure,
+    logarithmic,
 )
 
 Data = dict[str, Any]
@@ -34,6 +36,8 @@ CPU = (
     Series("client", "client", BLUE, area=True),
     Series("server", "server, and PgBouncer", ORANGE, area=True),
 )
+LINES = [(colour, SOLID) for colour in SERIES] + [(colour, DASHED) for colour in (BLUE, GREEN, INK)]
+"""For as many engines as there are; those that are dashed are not next to their like."""
 ROW = 24
 """Pixels for each engine."""
 
@@ -71,11 +75,12 @@ def _medians(engines: list[Data], series: tuple[Series, ...]) -> list[Data]:
 
 
 def _latency(name: str, engines: list[Data]) -> Figure:
+    values = [row["value"] for row in _medians(engines, LATENCIES)]
     chart = (
         alt.Chart(alt.NamedData(ROWS))
         .mark_tick(thickness=4, size=ROW * 0.7)
         .encode(
-            x=alt.X("value:Q", title="milliseconds", scale=alt.Scale(type="log", nice=False)),
+            x=alt.X("value:Q", title="milliseconds", **logarithmic(values)),
             y=_by_engine(engines),
             color=colours(LATENCIES),
             tooltip=["engine:N", "series:N", alt.Tooltip("value:Q", format=".3r")],
@@ -88,7 +93,7 @@ def _latency(name: str, engines: list[Data]) -> Figure:
 def _connections(name: str, engines: list[Data], reference: str) -> Figure:
     """Of the first round: medians over time would show what no round was like."""
     series = tuple(
-        Series(engine["name"], engine["name"], SERIES[index % 7], DASHED if index >= 7 else SOLID)
+        Series(engine["name"], engine["name"], *LINES[index % len(LINES)])
         for index, engine in enumerate(engines)
     )
     rows = [

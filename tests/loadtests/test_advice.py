@@ -22,6 +22,7 @@ from loadtests.advice import Profile, erlang, recommend, recommendations, rules
 from loadtests.advice.from_lines import read
 from loadtests.advice.from_run import profile_of
 from loadtests.advice.parsing import NEEDED, Unreadable, parse
+from loadtests.arrivals import Phase
 from loadtests.sweep import knee
 
 CALM = Profile(
@@ -53,6 +54,11 @@ CALM = Profile(
 FULL = replace(
     CALM, maxsize=8, in_use=8, needed=15, usual=11, load=5.0, limited_wait=0.04, waits=9000
 )
+
+
+def run(**changes):
+    """The data of a short run."""
+    return results(phases=(Phase("rush", 3, 100, 150),), **changes)
 
 
 def advice(profile, *arguments):
@@ -244,7 +250,7 @@ def test_a_run_is_judged():
 
 
 def test_one_full_worker_of_several_has_reached_its_limit():
-    data = results(maxsize=16)
+    data = run(maxsize=16)
     data["scenario"]["workers"], data["settings"]["maxsize"] = 2, 8
     line = {line.option: line for line in recommend(data)}["maxsize"]
     assert line.reason.startswith("Never were more than ")  # half of all in each
@@ -256,7 +262,7 @@ def test_one_full_worker_of_several_has_reached_its_limit():
 
 
 def test_what_is_short_because_the_run_is_is_no_number_for_a_site():
-    said = {line.option: line.reason for line in recommend(results())}
+    said = {line.option: line.reason for line in recommend(run())}
     for option in ("cleanup", "expires"):
         default = rules.DEFAULTS[option]
         assert default == getattr(PoolOptions(), option)
@@ -264,16 +270,16 @@ def test_what_is_short_because_the_run_is_is_no_number_for_a_site():
             f"on a site begin with the default, {default:g} s, and ask `advise`."
         )
         assert "on a site begin" not in advice(replace(FULL, **{option: 1.0}))[option].reason
-    longer = results()
+    longer = run()
     longer["settings"]["cleanup"] = 20.0
     (line,) = (line for line in recommend(longer) if line.option == "cleanup")
     assert "on a site begin" not in line.reason
 
 
 def test_other_engines_unused_pools_and_what_is_no_ordinary_load_get_no_advice():
-    assert recommend(results(ours=False)) == []
-    assert recommend(results(name="outage")) == []
-    assert recommend({**results(), "interrupted": True}) == []
+    assert recommend(run(ours=False)) == []
+    assert recommend(run(name="outage")) == []
+    assert recommend({**run(), "interrupted": True}) == []
     assert recommendations(replace(CALM, acquires=0)) == []
 
 

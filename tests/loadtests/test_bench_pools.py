@@ -70,9 +70,9 @@ def test_a_pool_is_as_full_after_a_round_as_before(monkeypatch):
 
 
 @pytest.mark.long
-def test_a_waiter_takes_more_than_a_sleeper_and_a_slot_takes_something():
+def test_a_waiter_takes_hardly_more_than_a_sleeper_and_a_slot_takes_something():
     numbers = memory.prepare()(0)
     # As allocated. By how much the process grows depends on what the system gives and takes.
-    assert numbers["waiter"] > 0
-    assert numbers["slot"] > 0
+    assert numbers["waiter"] < 1000  # less than nothing where a timer of gevent's takes more
+    assert 0 < numbers["slot"] < 1000
     assert {"floor", "parked"} < numbers.keys()

@@ -42,11 +42,12 @@ def figures(data, name):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_two_rounds_of_three_engines(loadtests, bouncer_or_skip, short_tmp, tmp_path):
     engines = "django,pgbouncer,pgbouncer+django_pgpool"
     command = ("compare", *SHORT, "--rounds", "2", "--engines", engines)
     process = loadtests(*command, "--reports", str(tmp_path))
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=280)
     assert (process.returncode, "error" in err) == (0, False)
     assert out.rstrip().endswith(str(next(tmp_path.glob("*.html"))))
     data = read(tmp_path)
@@ -76,7 +77,7 @@ def test_interrupted_it_reports_what_ran(loadtests, short_tmp, tmp_path):
         if "round 2" in line:
             break
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=90)
     assert process.returncode == 130
     assert "The comparison was interrupted" in out
     data = read(tmp_path)

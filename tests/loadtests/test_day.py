@@ -69,7 +69,7 @@ def test_interrupted_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_p
     wait_for_load(process)
     assert schemas(server) == 1
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")
     assert "interrupted" in out
     data = read(tmp_path)
@@ -88,7 +88,7 @@ def test_a_dead_worker_ends_the_run(loadtests, server, short_tmp, tmp_path):
         if "loadtests.site.wsgi" in child.cmdline()
     )
     master.children()[0].kill()
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "a worker of gunicorn has died\nthe end of its log:" in err
     assert read(tmp_path)["failure"] == "a worker of gunicorn has died"
@@ -101,7 +101,7 @@ def test_killed_on_a_server_of_the_user(loadtests, server, short_tmp, tmp_path):
     wait_for_load(process)
     assert schemas(server) == 1
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     deadline = time.monotonic() + 30
     while schemas(server) or list(short_tmp.iterdir()):
         assert time.monotonic() < deadline

@@ -81,7 +81,7 @@ def test_greenlets_interrupted(loadtests, short_tmp, tmp_path, signum):
         if "size" in line:
             break
     process.send_signal(signum)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (128 + signum, "")
     assert "interrupted" in out
     data = read(tmp_path)
@@ -99,7 +99,7 @@ def test_greenlets_that_die(loadtests, short_tmp, tmp_path):
     for child in psutil.Process(process.pid).children():
         if "loadtests.greenlets.worker" in child.cmdline():
             child.kill()
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "the process with the greenlets has died" in err
     assert read(tmp_path)["failure"] == "the process with the greenlets has died"
@@ -158,7 +158,7 @@ def test_greenlets_end_with_a_killed_parent(loadtests, short_tmp, tmp_path):
     children = psutil.Process(process.pid).children()
     process.kill()
     process.communicate()
-    psutil.wait_procs(children, timeout=20)
+    psutil.wait_procs(children, timeout=60)
     assert not any(child.is_running() for child in children)
     assert_nothing_left(short_tmp)
 

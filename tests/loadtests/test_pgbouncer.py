@@ -65,6 +65,7 @@ def one(connection, query):
         return cursor.fetchone()[0]
 
 
+@pytest.mark.long
 def test_many_clients_share_few_connections_of_the_server(server, bouncer):
     clients = [connect(bouncer) for _ in range(5)]
     try:
@@ -78,11 +79,13 @@ def test_many_clients_share_few_connections_of_the_server(server, bouncer):
         assert 1 <= one(monitor, query) <= 2
 
 
+@pytest.mark.long
 def test_says_its_version(bouncer):
     assert bouncer.version[0].isdigit()
     assert bouncer.version in subprocess.check_output([find_pgbouncer(), "--version"], text=True)
 
 
+@pytest.mark.long
 def test_a_setting_it_does_not_know_is_told_and_nothing_is_left(server, short_tmp):
     with pytest.raises(LoadTestError, match=r"PgBouncer did not start: .*nonsense"):
         PgBouncer(server.url, {"nonsense": 1}).__enter__()
@@ -97,6 +100,7 @@ def test_a_missing_program_is_told_with_what_to_do(monkeypatch, short_tmp):
     assert list(short_tmp.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_or_killed_owner_leaves_nothing(short_tmp, signum):
     with subprocess.Popen(
@@ -105,5 +109,5 @@ def test_an_interrupted_or_killed_owner_leaves_nothing(short_tmp, signum):
         pid, _ = owner.stdout.readline().split()
         process = psutil.Process(int(pid))
         owner.send_signal(signum)
-    psutil.wait_procs([process], timeout=10)
+    psutil.wait_procs([process], timeout=30)
     assert not process.is_running()

@@ -9,7 +9,7 @@ from leftovers import assert_nothing_left, read
 
 from loadtests.report.reading import problem
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(200)]
 
 FRONTS = pytest.mark.parametrize("front", ["http", "greenlets"])
 
@@ -20,7 +20,7 @@ def run(loadtests, short_tmp, tmp_path):
 
     def to_the_end(*arguments):
         process = loadtests(*map(str, arguments), "--reports", str(tmp_path))
-        _, err = process.communicate(timeout=90)
+        _, err = process.communicate(timeout=180)
         assert (process.returncode, err) == (0, "")
         assert_nothing_left(short_tmp)
         data = read(tmp_path)
@@ -51,11 +51,11 @@ def test_spike(run, front):
 
 def test_saturation_with_two_workers(run):
     data = run(
-        *["saturation", "--workers", 2, "--maxsize", 3, "--maxwait", 0.5, "--seconds", 3],
+        *["saturation", "--workers", 2, "--maxsize", 3, "--maxwait", 1, "--seconds", 4],
     )
     above = data["phases"]["above"]
     assert above["errors"].keys() == {"PoolExhausted"}
-    assert above["wait"]["max"] < 1.5, "they failed fast"
+    assert 1 <= above["wait"]["max"] < 5, "they failed fast, and not before"
     assert last_second(data)["errors"] == {}
     assert data["phases"]["recovery"]["completed"] > 0
     assert data["phases"]["below"]["errors"] == {}
@@ -68,7 +68,8 @@ def test_slow(run, front):
     data = run("slow", "--front", front, "--hold", 0.3, "--share", 0.1, "--seconds", 2)
     kinds = data["kinds"]
     assert kinds["report"]["latency"]["p50"] > 0.3
-    assert kinds["read"]["latency"]["p50"] < 0.3
+    assert kinds["read"]["latency"]["p50"] < kinds["report"]["latency"]["p50"]
+    assert kinds["read"]["use"]["p50"] < 0.3
     assert kinds["read"]["offered"] + kinds["report"]["offered"] == data["total"]["offered"]
 
 
@@ -120,7 +121,7 @@ def test_leak(run, front):
 def test_soak(run):
     data = run("soak", "--front", "greenlets", "--minutes", 0.05)
     assert list(data["phases"]) == ["busy", "calm", "empty"]
-    assert data["seconds"] == pytest.approx(3, abs=0.8)
+    assert 3 <= data["seconds"] < 30, "for as long as it was told, and until the last answer"
     assert data["total"]["errors"] == {}
 
 
@@ -141,7 +142,7 @@ def test_interrupted_while_the_server_is_down(
         if gone in line:
             break
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert (process.returncode, err) == (130, "")
     assert "interrupted" in out
     data = read(tmp_path)

@@ -257,12 +257,13 @@ SHORT = ("--scale", "0.04", "--rate", "60", "--hold", "0.05")
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_a_short_sweep(loadtests, short_tmp, tmp_path):
     process = loadtests(
         *("sweep", "--maxsize", "1,6", "--rounds", "2", "--workers", "3", *SHORT),
         *("--reports", str(tmp_path)),
     )
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=280)
     assert (process.returncode, err) == (0, "")
     (path,) = tmp_path.glob("sweep-steady-*.json")
     data = json.loads(path.read_text())

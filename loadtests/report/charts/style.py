@@ -110,7 +110,7 @@ def layers(*charts: Chart) -> Chart:
     return alt.layer(*charts).resolve_scale(color="independent", strokeDash="independent")
 
 
-STEPS = ((6, (1, 1.5, 2, 3, 4, 5, 6, 8)), (200, (1, 2, 5)), (inf, (1,)))
+STEPS = ((6, (1, 1.5, 2, 3, 4, 5, 6, 8)), (1000, (1, 2, 5)), (inf, (1,)))
 """Up to which ratio of the largest value to the smallest, ticks at which multiples of tens."""
 WHOLE = alt.Axis(tickMinStep=1)
 """For counts."""
