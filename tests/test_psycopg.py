@@ -187,6 +187,17 @@ def test_a_named_cursor_ends_with_its_request(alias, cursor):
         assert alias.pid() == pid
 
 
+def test_notifications_do_not_reach_the_next_holder(alias, server):
+    with alias.request() as wrapper:
+        alias.value("SELECT 1")
+        wrapper.connection.execute("LISTEN news")
+        server.execute("NOTIFY news, 'secret'")
+        alias.value("SELECT 1")
+    with alias.request() as wrapper:
+        alias.value("SELECT 1")
+        assert list(wrapper.connection.notifies(timeout=0.01)) == []
+
+
 # ---- what its holder has not ended
 
 
