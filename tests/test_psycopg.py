@@ -11,6 +11,7 @@ from shop.models import Item
 from support.driver import IS_PSYCOPG3
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import eventually, join, running
+from test_costs import calls_of
 
 if not IS_PSYCOPG3:
     pytest.skip("psycopg only", allow_module_level=True)
@@ -184,6 +185,17 @@ def test_a_named_cursor_ends_with_its_request(alias, cursor):
         assert alias.value("SELECT count(*) FROM pg_cursors WHERE is_holdable") == 0
         end()
         assert alias.pid() == pid
+
+
+def test_notifications_do_not_reach_the_next_holder(alias, server):
+    with alias.request() as wrapper:
+        alias.value("SELECT 1")
+        wrapper.connection.execute("LISTEN news")
+        server.execute("NOTIFY news, 'secret'")
+        alias.value("SELECT 1")
+    with alias.request() as wrapper:
+        alias.value("SELECT 1")
+        assert list(wrapper.connection.notifies(timeout=0.01)) == []
 
 
 # ---- what its holder has not ended
@@ -418,3 +430,20 @@ def test_the_transaction_status_is_libpqs(alias):
         for status in pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS:
             assert wrapper.connection.get_transaction_status() == status
             wrapper.connection.execute("BEGIN")
+
+
+# ---- what it costs
+
+
+def test_a_statement_takes_no_more_calls_than_with_djangos_own_engine(alias):
+    """The tracking included: one sleep of the pool's own is cheaper than psycopg's."""
+    stock = alias.copy(options={"pool": False})
+
+    def statement(wrapper):
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    with alias.request() as wrapper:
+        ours, theirs = (calls_of(lambda w=w: statement(w))[0] for w in (wrapper, stock))
+    stock.close()
+    assert ours <= theirs

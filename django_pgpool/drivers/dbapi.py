@@ -5,9 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql.base import psycopg_version
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
 from ..pool.runtime import gevent_has_patched
+
+if is_psycopg3 and psycopg_version() < (3, 2):
+    raise ImproperlyConfigured(
+        "The engine django_pgpool needs psycopg 3.2 or newer: pip install "
+        "'django_pgpool[psycopg]'. (Without the package psycopg Django uses psycopg2.)"
+    )
 
 if TYPE_CHECKING or not is_psycopg3:
     from psycopg2 import Error, InterfaceError, OperationalError

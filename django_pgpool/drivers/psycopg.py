@@ -1,4 +1,4 @@
-"""psycopg, the third of its name."""
+"""psycopg 3."""
 
 from __future__ import annotations
 
@@ -114,6 +114,8 @@ class PsycopgDriver(LibpqDriver):
         connection._adapters = NotedAdapters(connection.configured)
         connection._notice_handlers.clear()
         connection._notify_handlers.clear()
+        if backlog := getattr(connection, "_notifies_backlog", None):
+            backlog.clear()
         if dirty:
             # None of the prepared statements that psycopg knows of will be there.
             connection._prepared = type(connection._prepared)()

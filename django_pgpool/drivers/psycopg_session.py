@@ -158,9 +158,9 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
                 self.lost()
 
     def close(self) -> None:
-        if self.waits and self.cancel_timeout is not None:
+        if self.waits and self.cancel_timeout is not None and not self.abandoned:
             cancel(self, self.cancel_timeout)
-        if self.waits:
+        if self.waits and not self.abandoned:
             hang_up(self)  # to close the descriptor would leave whoever waits for it there for ever
         else:
             super().close()
