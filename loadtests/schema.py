@@ -53,6 +53,7 @@ class OwnSchema:
             [sys.executable, "-m", "loadtests.schema"],
             env={**os.environ, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,  # who reads ours does not wait for the keeper
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
