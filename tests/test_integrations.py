@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
+from support.driver import only_psycopg2
 from support.metrics import metrics_off_at_the_end  # noqa: F401  a fixture
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import eventually
@@ -84,6 +85,7 @@ def ask(request, name):
 urlpatterns = [path("ask/<str:name>", ask)]
 
 
+@only_psycopg2("its instrumentation is another package for psycopg")
 def test_opentelemetry_sees_statements_within_their_request(alias, spans):
     alias.ask("SELECT 1")
     spans()
