@@ -62,7 +62,8 @@ policies: $(VENV)/.installed-loadtests ## when to open and close, simulated (ARG
 .PHONY: docs
 docs: $(VENV)/.installed-docs ## build the documentation into build/docs
 	@rm -rf build/docs
-	@exec $(BIN)/python -m sphinx -q -E -W -n --keep-going docs build/docs $(ARGS)
+	@$(BIN)/python -m sphinx -q -E -W -n --keep-going docs build/docs $(ARGS)
+	@echo build/docs/index.html
 
 .PHONY: check
 check: $(VENV)/.installed-dev ## formatting, lint and types
