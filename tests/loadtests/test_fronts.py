@@ -183,8 +183,10 @@ def test_an_answer_for_one_who_was_cancelled_is_not_taken_for_a_later_one(short_
                 await go.wait()
                 writer.write(f'{{"number": {number}}}\n'.encode())
             writer.close()
+            await writer.wait_closed()
+            ended.set()
 
-        go = asyncio.Event()
+        go, ended = asyncio.Event(), asyncio.Event()
         async with await asyncio.start_unix_server(answer, path):
             reader, writer = await asyncio.open_unix_connection(path)
             worker = Worker(reader, writer)
@@ -195,6 +197,7 @@ def test_an_answer_for_one_who_was_cancelled_is_not_taken_for_a_later_one(short_
             go.set()
             answered = await second
             writer.close()
+            await ended.wait()  # Python 3.11's server does not wait for its handlers
             return answered
 
     assert asyncio.run(main()) == {"number": 2}
