@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib.gis.db.backends.postgis.base import DatabaseWrapper as PostGISDatabaseWrapper
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
-from .. import base as _base  # noqa: F401  refuses drivers that no engine of ours works with
 from ..wrapper import PooledMixin
 
 
