@@ -133,7 +133,7 @@ def test_advice_names_what_to_look_at(make_alias, quick):
         found = panel(alias)
     refused = None
     assert found.state == "requests got PoolExhausted"
-    assert found.advice[0].startswith("1 requests got PoolExhausted.")
+    assert found.advice[0].startswith("Requests that got PoolExhausted: 1.")
     alias.pool.resize(3)
     assert panel(alias).advice[-1].startswith("maxsize was changed from 1 to 3 in this process.")
     assert panel(alias).settings[0][1:3] == ("3", "resized; OPTIONS: 1")
