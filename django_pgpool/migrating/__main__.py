@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         path = _file(given.settings)
         tree = _parsed(path)
         settings = ran(_run(given.settings)) if given.run else read(tree)
-        others = {place: _parsed(place) for place in _python_files(given.code)}
+        others = dict(_code(given.code))
     except NoDatabases as error:
         return _failed(f"{path}: {error}.")
     except Failed as error:
@@ -117,15 +117,20 @@ def _file(settings: str) -> Path:
     raise Failed(f"There is no file {settings}, and no {candidates[1]} here.")
 
 
-def _python_files(paths: list[Path]) -> Iterator[Path]:
+def _code(paths: list[Path]) -> Iterator[tuple[Path, ast.Module]]:
+    """In a directory, what is no Python (a template, an old script) is passed over, and told."""
     for path in paths:
         if not path.is_dir():
-            yield path
+            yield path, _parsed(path)
             continue
         for found in sorted(path.rglob("*.py")):
             inner = found.relative_to(path).parts
-            if not any(part.startswith(".") or part == "site-packages" for part in inner):
-                yield found
+            if any(part.startswith(".") or part == "site-packages" for part in inner):
+                continue
+            try:
+                yield found, _parsed(found)
+            except Failed as error:
+                _tell(f"passed over: {error}")
 
 
 def _parsed(path: Path) -> ast.Module:
