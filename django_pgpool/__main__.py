@@ -7,13 +7,25 @@ import sys
 from typing import Any
 
 import django
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError
 
 from .management.commands import pgpool
 
 
 class Command(pgpool.Command):
     def execute(self, *args: Any, **options: Any) -> Any:
-        django.setup()  # by now the arguments have said which settings
+        try:
+            django.setup()  # by now the arguments have said which settings
+        except (ImproperlyConfigured, ImportError) as error:
+            if not settings.configured:
+                settings.configure()  # Django asks for them once more while it ends the command
+            raise CommandError(
+                f"The settings cannot be loaded: {error} (--settings names their module, as in "
+                "--settings shop.settings; --traceback shows more.)",
+                returncode=2,
+            ) from error
         return super().execute(*args, **options)
 
 

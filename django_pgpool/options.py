@@ -118,9 +118,10 @@ LIBPQ_PARAMETERS = [
 https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
 
 
-def is_pooled(options: Mapping[str, Any]) -> bool:
-    """``"pool": False`` (or None) means no pooling; Django's own tests copy a wrapper so."""
-    return bool(options.get("pool", True))
+def is_pooled(options: Any) -> bool:
+    """``"pool": False`` (or None) means no pooling; Django's own tests copy a wrapper so. Options
+    that are no dictionary are those of a pool, which refuses them."""
+    return not isinstance(options, Mapping) or bool(options.get("pool", True))
 
 
 def has_old_names(options: Mapping[str, Any]) -> bool:
@@ -157,7 +158,15 @@ def examine(
                 "How long is up to OPTIONS 'expires' and 'cleanup'.",
             )
         )
-    options = settings_dict.get("OPTIONS") or {}
+    options = settings_dict.get("OPTIONS", {})
+    if not isinstance(options, Mapping):
+        problems.append(
+            Problem(
+                "E004",
+                f"{where}['OPTIONS'] must be a dictionary, not of type {type(options).__name__}.",
+            )
+        )
+        options = {}
     if options.get("pool"):
         problems.append(
             Problem(

@@ -18,6 +18,7 @@ from django_pgpool import options as options_module
 from django_pgpool.checks.messages import DOCS
 from django_pgpool.checks.settings import check_settings, idle_limit
 from django_pgpool.options import PoolOptions
+from django_pgpool.overview.collect import overview
 
 REMOTE = "db.example"
 
@@ -49,6 +50,21 @@ def ids(messages):
 def one(messages):
     (message,) = messages
     return message
+
+
+@pytest.mark.parametrize("options", [None, 5, ["maxsize"]], ids=repr)
+def test_e004_options_that_are_no_dictionary(found, options):
+    assert found() == []
+    connections.databases["shop"]["OPTIONS"] = options
+    said = (
+        f"DATABASES['shop']['OPTIONS'] must be a dictionary, not of type {type(options).__name__}."
+    )
+    assert [(message.id, message.msg) for message in check_settings()] == [
+        ("django_pgpool.E004", said)
+    ]
+    assert [problem["message"] for problem in overview("shop", with_probe=False)["problems"]] == [
+        said
+    ]
 
 
 def test_nothing_is_said_of_good_settings(found):

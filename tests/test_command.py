@@ -256,6 +256,20 @@ runpy.run_module("django_pgpool", run_name="__main__")
     assert json.loads(done.ok())["aliases"][0]["alias"] == "default"
 
 
+@pytest.mark.parametrize(("settings", "said"), [("", "not configured"), ("nowhere", "'nowhere'")])
+def test_settings_that_cannot_be_loaded_are_exit_code_2(settings, said):
+    code = """
+import runpy, sys
+sys.argv = ["django_pgpool"]
+runpy.run_module("django_pgpool", run_name="__main__")
+"""
+    done = run_python(code, cwd=ROOT, DJANGO_SETTINGS_MODULE=settings)
+    assert done.returncode == 2
+    assert done.stderr.startswith("CommandError: The settings cannot be loaded: ")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_as_an_installed_app_it_is_a_command_of_manage_py(server):
     code = """
 import settings

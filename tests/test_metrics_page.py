@@ -4,6 +4,9 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+from support.processes import run_python
+
 from django_pgpool import Snapshot
 from django_pgpool.metrics import opentelemetry
 from django_pgpool.metrics.prometheus import HISTOGRAMS, NUMBERS
@@ -55,3 +58,11 @@ def test_every_alert():
     rows = table(section("Prom").partition("\n### Dashboard")[2].partition("\n### ")[0])
     alerts = (PAGES / "monitoring" / "alerts.yaml").read_text()
     assert [codes(name)[0] for name, _ in rows] == re.findall(r"alert: (\w+)", alerts)
+
+
+@pytest.mark.parametrize(
+    ("module", "needs"), [("prometheus", "prometheus_client"), ("opentelemetry", "opentelemetry")]
+)
+def test_without_its_package_an_integration_says_what_to_install(module, needs):
+    code = f"import sys; sys.modules[{needs!r}] = None; import django_pgpool.metrics.{module}"
+    assert run_python(code).stderr.endswith(f"\npip install 'django_pgpool[{module}]'\n")

@@ -226,6 +226,7 @@ def test_what_is_computed_is_left_as_it_stands(migrate):
     )
     assert code == 0
     names = {"BASE": {"USER": "me"}, "env": {"NAME": "shop", "SIZE": "3"}.get, "WAIT": 7}
+    assert "maxsize" not in said.partition('"other"')[0]  # it may be in OPTS, or in args()
     new = evaluated(said, **names)
     assert new["default"].items() >= {"USER": "me", "NAME": "shop"}.items()
     assert new["other"]["OPTIONS"] == {"maxsize": 13, "maxwait": 7}
@@ -234,6 +235,59 @@ def test_what_is_computed_is_left_as_it_stands(migrate):
     for lost in ("OPTIONS", "DATABASE_POOL_ARGS", "OPTIONS['pool']"):
         assert f"# {lost} is computed: --run shows what is in it" in said
     assert "# Line 14 changes DATABASES: --run shows what it comes to." in said
+
+
+BASES = """
+    ENGINE, SIZE = "django_db_geventpool.backends.postgis", 9
+    SIZE = 3
+    POOL = {"MAX_CONNS": SIZE, "sslmode": "require"}
+    BASE = dict(ENGINE="django_db_geventpool.backends.postgresql_psycopg2", HOST="db", OPTIONS=POOL)
+    """
+
+
+@pytest.mark.parametrize(
+    ("entry", "changed"),
+    [
+        ("BASE", {}),
+        ("{**BASE, 'NAME': 'a'}", {"NAME": "a"}),
+        ("dict(BASE, NAME='a')", {"NAME": "a"}),
+        ("BASE | {'NAME': 'a'}", {"NAME": "a"}),
+        (
+            "{**BASE, 'OPTIONS': {**BASE['OPTIONS'], 'MAX_CONNS': 9}}",
+            {"OPTIONS": {"maxsize": 9, "sslmode": "require"}},
+        ),
+        (
+            "{**BASE, 'OPTIONS': {'MAX_CONNS': 9, **POOL}}",
+            {"OPTIONS": {"maxsize": 5, "sslmode": "require"}},
+        ),
+    ],
+)
+def test_dictionaries_that_have_names_are_read(migrate, entry, changed):
+    _, said, _ = migrate(textwrap.dedent(BASES) + f'DATABASES = {{"default": {entry}}}')
+    new = {"ENGINE": "django_pgpool", "HOST": "db", "OPTIONS": {"maxsize": 5, "sslmode": "require"}}
+    assert evaluated(said, SIZE=5) == {"default": {**new, **changed}}
+    assert "computed" not in said
+
+
+@pytest.mark.parametrize("change", ["if CI: BASE = {}", "BASE['HOST'] = 'x'", "BASE.update(x())"])
+def test_an_entry_that_code_puts_together_is_not_said_to_be_unchanged(migrate, change):
+    other = '"other": {"ENGINE": "django_postgrespool2"}'
+    for entry in ("{**BASE}", "dict(BASE)", "{'ENGINE': env('ENGINE')}"):
+        text = f'{textwrap.dedent(BASES)}{change}\nDATABASES = {{"default": {entry}, {other}}}'
+        _, said, _ = migrate(text)
+        line = next(line for line in said.splitlines() if '"default"' in line)
+        assert line.endswith("# not read, as it is computed: --run shows what it comes to")
+
+
+def test_what_is_no_source_is_not_printed(migrate):
+    _, said, _ = migrate(
+        f"""
+        import signal
+        {textwrap.dedent(GEVENTPOOL) % '"OPTIONS": {"isolation_level": signal.SIGHUP}'}
+        """.replace("\n        ", "\n"),
+        "--run",
+    )
+    assert evaluated(said)["default"]["OPTIONS"] == {"maxsize": 4, "isolation_level": ...}
 
 
 def test_no_password_is_printed_wherever_it_is(migrate):
@@ -247,6 +301,7 @@ def test_no_password_is_printed_wherever_it_is(migrate):
                 "OPTIONS": {{"password": "{SECRET}", "passfile": "/{SECRET}"}},
             }},
             "url": dj_database_url.parse("postgres://me:{SECRET}@db/shop"),
+            "parts": {{"ENGINE": "x", **dj_database_url.parse("postgres://me:{SECRET}@db/shop")}},
             "call": make("{SECRET}"),
             "lite": {{"ENGINE": "x", "PASSWORD": {{"of": "{SECRET}"}}}},
         }}
@@ -255,6 +310,7 @@ def test_no_password_is_printed_wherever_it_is(migrate):
     assert code == 0
     assert '"PASSWORD": ...,  # unchanged: put yours here' in said
     assert '"USER": "me"' in said
+    assert "me:***@db/shop'),  # put yours in the place of ***\n" in said
     ast.parse(said)
 
 

@@ -22,12 +22,15 @@ def test_where_the_code_uses_the_other_pool(migrate, tmp_path):
         "INSTALLED_APPS = ['django_db_geventpool', 'shop']\n"
         "@close_connection\ndef task(): connection.closeall()\n"
     )
+    (tmp_path / "shop" / "template.py").write_text("import {{ module }}\nprint 'no Python'\n")
     conf = """
         from psycogreen.gevent import patch_psycopg
         def post_fork(server, worker):
             patch_psycopg()
         """
-    _, said, _ = migrate(GEVENTPOOL % "", "shop", conf=conf)
+    code, said, error = migrate(GEVENTPOOL % "", "shop", conf=conf)
+    assert code == 0
+    assert error.startswith("passed over: shop/template.py is no Python that this version can read")
     assert [line for line in said.splitlines() if ".py:" in line] == [
         "# conf.py:2: from psycogreen.gevent import patch_psycopg: remove the import",
         "# conf.py:4: patch_psycopg: remove it: this engine makes psycopg2 cooperative by itself",
@@ -66,7 +69,7 @@ def test_functions_of_others_with_like_names_are_not_meant(migrate):
 
 def test_settings_that_go_away_are_named(migrate):
     _, said, _ = migrate(beside("django_postgrespool2", "DATABASE_POOL_CLASS = 'x.Y'"))
-    assert "# DATABASE_POOL_CLASS: remove it, or: there is one kind of pool.\n" in said
+    assert "# Remove the setting DATABASE_POOL_CLASS.\n" in said
 
 
 # ---- wrong usage
@@ -75,7 +78,7 @@ def test_settings_that_go_away_are_named(migrate):
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ("DEBUG = True", "settings.py: it assigns no DATABASES (name the file that does, "),
+        ("DEBUG = True", "settings.py: it assigns no DATABASES at its top level ("),
         ("DATABASES = env()", "settings.py: its DATABASES is no plain dictionary (--run shows "),
         ("DATABASES = {", "settings.py is no Python that this version can read: "),
         ("\0", "settings.py is no Python that this version can read: "),
@@ -100,6 +103,11 @@ def test_settings_that_do_not_run_are_exit_code_2(migrate):
     code, _, error = migrate(f"DATABASES = 1\nraise OSError('postgres://u:{SECRET}@db')", "--run")
     assert code == 2
     assert error == "error: settings.py cannot be run: OSError: postgres://u:***@db\n"
+    code, _, error = migrate("raise SystemExit('no key')", "--run")
+    assert (code, error) == (2, "error: settings.py cannot be run: SystemExit: no key\n")
+    code, _, error = migrate("from .base import *", "--run")
+    assert code == 2
+    assert error.endswith(". Name it as a module, as in DJANGO_SETTINGS_MODULE.\n")
     code, _, error = migrate("DATABASES = None", "--run")
     assert (code, error) == (2, "error: settings.py: it has no DATABASES.\n")
 
@@ -108,6 +116,7 @@ def test_no_pool_that_is_known_is_exit_code_1(migrate):
     code, said, error = migrate(beside("django.db.backends.postgresql", ""))
     assert (code, said) == (1, "")
     assert "no entry of DATABASES is for a pool that is known" in error
+    assert migrate('DATABASES = {"default": {"ENGINE": ["x"]}, "other": 5}')[0] == 1
 
 
 def test_what_is_for_this_engine_already_is_exit_code_1(migrate):
@@ -124,6 +133,7 @@ def test_what_is_for_this_engine_already_is_exit_code_1(migrate):
         ('DATABASES["default"]["HOST"] = "db"', True),
         ('DATABASES["default"].update(HOST="db")', True),
         ('DATABASES["default"]["OPTIONS"] |= {}', True),
+        ("if CI: DATABASES = {}", True),
         ('HOST = DATABASES["default"].get("HOST")', False),
         ('OTHERS["default"]["HOST"] = "db"', False),
     ],

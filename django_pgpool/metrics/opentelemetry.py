@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation, get_meter
+try:
+    from opentelemetry.metrics import (
+        CallbackOptions,
+        Histogram,
+        MeterProvider,
+        Observation,
+        get_meter,
+    )
+except ModuleNotFoundError as error:
+    error.add_note("pip install 'django_pgpool[opentelemetry]'")
+    raise
 
 from .. import __version__, registry
 from ..pool import Pool

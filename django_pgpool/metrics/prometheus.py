@@ -8,7 +8,11 @@ from itertools import accumulate
 from typing import NamedTuple
 from weakref import WeakSet
 
-from prometheus_client import REGISTRY, CollectorRegistry
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry
+except ModuleNotFoundError as error:
+    error.add_note("pip install 'django_pgpool[prometheus]'")
+    raise
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         path = _file(given.settings)
         tree = _parsed(path)
         settings = ran(_run(given.settings)) if given.run else read(tree)
-        others = {place: _parsed(place) for place in _python_files(given.code)}
+        others = dict(_code(given.code))
     except NoDatabases as error:
         return _failed(f"{path}: {error}.")
     except Failed as error:
@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not entries:
         _tell(
             f"{path}: no entry of DATABASES is for a pool that is known. Where the pool is set up "
-            "in code (django_db_pooling), name that file, too; where ENGINE is computed, use --run."
+            "in code (django_db_pooling), name that file, too; where DATABASES is put together by "
+            "code, use --run."
         )
         return 1
     sys.stdout.write(f"{block(databases)}\n")
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "code",
         nargs="*",
+        default=[],
         type=Path,
         help="further files, or directories, to look for calls in: gunicorn.conf.py, wsgi.py, .",
     )
@@ -95,7 +97,7 @@ def _further(settings: Settings, known: list[Predecessor]) -> Iterator[str]:
     for one in known:
         for old in one.settings:
             if old.name in settings.others:
-                yield f"{old.name}: remove it, or: {old.instead.removeprefix('remove it: ')}."
+                yield f"Remove the setting {old.name}."
     yield "Then: python manage.py check --database default"
 
 
@@ -115,15 +117,20 @@ def _file(settings: str) -> Path:
     raise Failed(f"There is no file {settings}, and no {candidates[1]} here.")
 
 
-def _python_files(paths: list[Path]) -> Iterator[Path]:
+def _code(paths: list[Path]) -> Iterator[tuple[Path, ast.Module]]:
+    """In a directory, what is no Python (a template, an old script) is passed over, and told."""
     for path in paths:
         if not path.is_dir():
-            yield path
+            yield path, _parsed(path)
             continue
         for found in sorted(path.rglob("*.py")):
             inner = found.relative_to(path).parts
-            if not any(part.startswith(".") or part == "site-packages" for part in inner):
-                yield found
+            if any(part.startswith(".") or part == "site-packages" for part in inner):
+                continue
+            try:
+                yield found, _parsed(found)
+            except Failed as error:
+                _tell(f"passed over: {error}")
 
 
 def _parsed(path: Path) -> ast.Module:
@@ -141,8 +148,10 @@ def _run(settings: str) -> dict[str, object]:
         if Path(settings).is_file():
             return runpy.run_path(settings)
         return dict(vars(importlib.import_module(settings)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = redacted(f"{type(error).__name__}: {error}", {})
+        if "relative import" in said:
+            said += ". Name it as a module, as in DJANGO_SETTINGS_MODULE."
         raise Failed(f"{settings} cannot be run: {said}") from error
 
 

@@ -35,9 +35,9 @@ def pool_size(tree: ast.Module) -> Mapping[str, Value]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name(node.func) == CALL.removesuffix("()"):
             given = dict(
-                zip((old.name for old in DB_POOLING.options), map(of_node, node.args), strict=False)
+                zip((old.name for old in DB_POOLING.options), map(_value, node.args), strict=False)
             )
-            named = {word.arg or "": of_node(word.value) for word in node.keywords}
+            named = {word.arg or "": _value(word.value) for word in node.keywords}
             if "n" in named:
                 given[DB_POOLING.options[0].name] = named.pop("n")
             return {**given, **named}
@@ -71,6 +71,10 @@ def _of(node: ast.AST) -> list[str]:
 def _names_module(value: object, known: Predecessor) -> bool:
     """As in INSTALLED_APPS or MIDDLEWARE; an ENGINE is not meant."""
     return isinstance(value, str) and _top(value) in known.modules and value not in known.engines
+
+
+def _value(node: ast.expr) -> Value:
+    return of_node(node, {})
 
 
 def _top(module: str) -> str:

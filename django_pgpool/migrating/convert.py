@@ -26,6 +26,8 @@ class Entry:
     values: dict[str, tuple[Value, str]] = field(default_factory=dict)
     options: dict[str, tuple[Value, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    is_computed: bool = False
+    """The other pool may have been given more options than can be read."""
 
 
 def predecessor_of(entry: Value, *, patched: bool) -> Predecessor | None:
@@ -35,7 +37,7 @@ def predecessor_of(entry: Value, *, patched: bool) -> Predecessor | None:
     options = items.get("OPTIONS", Value("")).items or {}
     engine = items.get("ENGINE", Value("")).known
     for known in PREDECESSORS:
-        if engine not in known.engines:
+        if not isinstance(engine, str) or engine not in known.engines:
             continue
         if known is DB_POOLING and not patched:
             continue
@@ -53,6 +55,8 @@ def converted(
     """``call`` is what set_pool_size() was given."""
     items = dict(entry.items or {})
     new = Entry(known)
+    if entry.is_computed and "OPTIONS" not in items:
+        items["OPTIONS"] = Value("")
     options = _inside(new, items.pop("OPTIONS", None), "OPTIONS")
     given = _given(new, items, options, settings, call)
     engine = str(items["ENGINE"].known)
@@ -99,7 +103,8 @@ def _given(
 
 
 def _inside(new: Entry, value: Value | None, where: str) -> dict[str, Value]:
-    if value is not None and value.items is None and value.known is UNKNOWN:
+    if value is not None and value.is_computed:
+        new.is_computed = True
         new.notes.append(f"{where} is computed: --run shows what is in it")
     return dict((value.items if value is not None else None) or {})
 
@@ -116,7 +121,10 @@ def _set_age(new: Entry, age: Value) -> None:
 def _set_limit(new: Entry, given: Mapping[str, Value]) -> None:
     """``maxsize``: it is written down even where the other pool's default was in force."""
     known = new.came_from
-    names = next((some for some in known.limit if given.keys() & set(some)), known.limit[-1])
+    named = next((some for some in known.limit if given.keys() & set(some)), None)
+    if named is None and new.is_computed:
+        return
+    names = named or known.limit[-1]
     values = []
     for name in names:
         old = known.option(name)

@@ -60,7 +60,7 @@ DB_POOL = Predecessor(
         Old("MIN_CONNS", _KEPT, to="minsize"),
         Old("MAX_CONNS", _LIMIT, to="maxsize", default=1),
         Old("TEST_ON_BORROW", _HEALTH, to="CONN_HEALTH_CHECKS"),
-        Old("TEST_ON_BORROW_QUERY", f"remove it, and {_HEALTH}: the driver pings"),
+        Old("TEST_ON_BORROW_QUERY", "remove it: CONN_HEALTH_CHECKS, beside OPTIONS, pings"),
     ),
     limit=(("MAX_CONNS",),),
 )

@@ -79,13 +79,11 @@ def _place(settings: Mapping[str, Any]) -> Data:
     }
 
 
-def _values(
-    options: PoolOptions, given: Mapping[str, Any], refused: list[Problem]
-) -> Iterator[tuple[str, Data]]:
+def _values(options: PoolOptions, given: Any, refused: list[Problem]) -> Iterator[tuple[str, Data]]:
     """Each option, and where its value came from."""
     for field in fields(options):
         value = getattr(options, field.name)
-        source = "OPTIONS" if field.name in given else "default"
+        source = "OPTIONS" if isinstance(given, Mapping) and field.name in given else "default"
         if any(f"['OPTIONS'][{field.name!r}]" in problem.what for problem in refused):
             source = "default, OPTIONS refused"
         if field.name == "workers":

@@ -88,7 +88,7 @@ def _sizing(data: Data) -> Iterator[str]:
     )
     each = " for each alias" if len(capacity["demand"]) > 1 else ""
     yield f"    maxsize may be up to {capacity['largest_maxsize']}{each} with so many processes"
-    yield "    What the load needs, 'stats_interval' and `python -m loadtests advise` tell;"
+    yield "    What the load needs, 'stats_interval' tells (docs/sizing.md);"
     yield "    more than a few per core of the server seldom makes it faster."
 
 

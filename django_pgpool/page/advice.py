@@ -29,8 +29,8 @@ def advice(
     refused = now.exhausted + now.rejected - first.exhausted - first.rejected
     if refused:
         yield (
-            f"{refused} requests got PoolExhausted. Hold connections for less time (below: who "
-            "holds them), or raise maxsize within the server's max_connections."
+            f"Requests that got PoolExhausted: {refused}. Hold connections for less time (below: "
+            "who holds them), or raise maxsize within the server's max_connections."
         )
     acquires, waits = now.acquires - first.acquires, now.waits - first.waits
     seen = [now, *(sample.snapshot for sample in samples)]
@@ -51,8 +51,8 @@ def advice(
         )
     if now.reclaimed > first.reclaimed:
         yield (
-            f"{now.reclaimed - first.reclaimed} connections came back only because their greenlet "
-            "or thread had ended. Use django_pgpool.greenlets.database_task there."
+            "Connections that came back only because their greenlet or thread had ended: "
+            f"{now.reclaimed - first.reclaimed}. Use django_pgpool.greenlets.database_task there."
         )
     openings = now.openings - first.openings
     idled = now.evictions.get("idle", 0) - first.evictions.get("idle", 0)

@@ -83,7 +83,7 @@ def _panel(
             (reason, count, REASONS.get(reason, ""))
             for reason, count in sorted(snapshot.evictions.items(), key=lambda pair: -pair[1])
         ],
-        settings=list(settings(entry.options, pool)),
+        settings=list(settings(entry.options, entry.settings["OPTIONS"], pool)),
         least=max(pool.minsize, 1),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -35,13 +35,13 @@ class Setting(NamedTuple):
     meaning: str
 
 
-def settings(options: PoolOptions, pool: Pool[Any]) -> Iterator[Setting]:
-    """As they are now, in the order of the README."""
+def settings(options: PoolOptions, given: Collection[str], pool: Pool[Any]) -> Iterator[Setting]:
+    """As they are now, in the order of the README. ``given``: the keys of OPTIONS."""
     for field in fields(PoolOptions):
         value = getattr(options, field.name)
-        origin = "default" if value == field.default else "OPTIONS"
+        origin = "OPTIONS" if field.name in given else "default"
         if field.name == "maxsize" and pool.maxsize != value:
-            value, origin = pool.maxsize, f"resized; OPTIONS: {value}"
+            value, origin = pool.maxsize, f"resized; {origin}: {value}"
         yield Setting(field.name, _text(field.name, value), origin, MEANINGS[field.name])
 
 

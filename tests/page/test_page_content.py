@@ -133,7 +133,14 @@ def test_advice_names_what_to_look_at(make_alias, quick):
         found = panel(alias)
     refused = None
     assert found.state == "requests got PoolExhausted"
-    assert found.advice[0].startswith("1 requests got PoolExhausted.")
+    assert found.advice[0].startswith("Requests that got PoolExhausted: 1.")
     alias.pool.resize(3)
     assert panel(alias).advice[-1].startswith("maxsize was changed from 1 to 3 in this process.")
     assert panel(alias).settings[0][1:3] == ("3", "resized; OPTIONS: 1")
+
+
+def test_a_setting_that_was_given_is_not_said_to_be_a_default(make_alias, quick):
+    alias = make_alias(maxsize=PoolOptions().maxsize)
+    alias.ask("SELECT 1")
+    origins = {setting.name: setting.origin for setting in panel(alias).settings}
+    assert (origins["maxsize"], origins["minsize"]) == ("OPTIONS", "default")
