@@ -179,14 +179,14 @@ def test_celery_with_gevent(tmp_path, server):
 
 @pytest.mark.long
 def test_pytest_under_gevent(tmp_path, server):
-    ini = "[pytest]\naddopts = -p patched -p no:cacheprovider\npython_files = tests.py\n"
+    ini = "[pytest]\naddopts = -p patched -p no:cacheprovider\npython_files = tests.py test_*.py\n"
     patched = recipes.block("Tests: manage.py test and pytest-django", "patched.py")
     asked = """
         def test_is_patched():
             from gevent import monkey
             assert monkey.is_module_patched("socket")
         """
-    files = {"pytest.ini": ini, "patched.py": patched, "other/tests.py": asked}
+    files = {"pytest.ini": ini, "patched.py": patched, "other/test_patched.py": asked}
     project = SmallProject(tmp_path, server, files)
     try:
         assert f"{TESTS + 1} passed" in project.run("-m", "pytest", patch=False)
