@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -176,6 +176,11 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
         else:
             self.left_state = True  # it may do anything, unseen
         return cursor
+
+    def _close_named(self, cursor: Any) -> None:
+        with suppress(Error):  # the server may not know it any more
+            cursor.close()
+        cursor._close()
 
     def note(self, error: Error) -> None:
         """What an error tells about the server."""
