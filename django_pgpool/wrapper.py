@@ -73,8 +73,9 @@ _restoring: dict[tuple[str | None, str | None], str] = {}
 def djangos_own(method: Any) -> Any:
     """None where somebody has put another in its place before this module was imported, as Sentry
     does where it is begun in the settings: that one wants to be called."""
-    code = getattr(method, "__wrapped__", method).__code__
-    return method if code.co_filename == django.db.backends.base.base.__file__ else None
+    code = getattr(getattr(method, "__wrapped__", method), "__code__", None)  # may be any callable
+    file = getattr(code, "co_filename", None)
+    return method if file == django.db.backends.base.base.__file__ else None
 
 
 _connect, _close = map(djangos_own, (BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close))

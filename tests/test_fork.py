@@ -114,6 +114,31 @@ child(work)
     assert said(code) == ["child", "0"]
 
 
+def test_a_greenlet_that_is_killed_in_the_child_cancels_nothing_of_the_parents(server):
+    """The greenlets of the parent live on in the child, in the midst of their statements."""
+    code = """
+import gevent
+from django_pgpool.drivers.dbapi import ACTIVE
+used = []
+def statement():
+    connection.ensure_connection()
+    used.append(connection.connection)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.3)")
+    connection.close()
+    return "done"
+other = gevent.spawn(statement)
+while not used or used[0].get_transaction_status() != ACTIVE:
+    gevent.sleep(0.005)
+def work():
+    other.kill(timeout=10)
+    assert other.dead
+child(work)
+print(other.get())
+"""
+    assert said(code) == ["child", "0", "done"]
+
+
 OTHER_THREAD = """
 import time, warnings
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import gevent
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import NotSupportedError, OperationalError, connections, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from gevent.monkey import get_original
 from shop.models import Item
@@ -233,7 +233,36 @@ def a_copy(raw, server):
     return copying
 
 
-@pytest.mark.parametrize("begin", [a_pipeline, a_transaction, notifications, a_stream, a_copy])
+def a_copy_of_which_all_is_read(raw, server):
+    copying = raw.cursor().copy("COPY (SELECT 1) TO STDOUT")
+    assert len(list(copying.__enter__())) == 1
+    assert raw.get_transaction_status() == pq.TransactionStatus.IDLE
+    return copying
+
+
+def a_two_phase_transaction(raw, server):
+    """Which cannot be prepared: psycopg goes on refusing commit() and rollback()."""
+    raw.autocommit = False
+    raw.tpc_begin(raw.xid(1, "one", "two"))
+    raw.execute("CREATE TEMPORARY TABLE mine ()")
+    with suppress(psycopg.Error):
+        raw.tpc_prepare()
+    raw.autocommit = True
+    return raw
+
+
+LEFT_OPEN = [
+    a_pipeline,
+    a_transaction,
+    notifications,
+    a_stream,
+    a_copy,
+    a_copy_of_which_all_is_read,
+    a_two_phase_transaction,
+]
+
+
+@pytest.mark.parametrize("begin", LEFT_OPEN)
 def test_what_was_left_open_is_closed_with_its_connection(alias, server, begin):
     """Whoever holds it may end it much later, or hold psycopg's lock until then."""
     with alias.request() as wrapper:
@@ -292,6 +321,20 @@ def test_a_reset_ends_them_and_psycopg_knows_it(make_alias, reset):
         wrapper.ensure_connection()
         assert not wrapper.connection._prepared._names
         assert alias.pid() == pid
+
+
+def test_one_that_a_migration_has_made_useless_fails_for_one_holder_only(make_alias, server):
+    alias = make_alias(maxsize=1, server_side_binding=True, prepare_threshold=0)
+    server.execute("CREATE TABLE changing AS SELECT 1 AS one")
+    try:
+        for _ in range(2):
+            pid = alias.ask("SELECT pg_backend_pid(), * FROM changing WHERE one = %s", 1)
+        server.execute("ALTER TABLE changing ADD COLUMN two int")
+        with pytest.raises(NotSupportedError, match="cached plan must not change result type"):
+            alias.ask("SELECT pg_backend_pid(), * FROM changing WHERE one = %s", 1)
+        assert alias.ask("SELECT pg_backend_pid(), * FROM changing WHERE one = %s", 1) == pid
+    finally:
+        server.execute("DROP TABLE changing")
 
 
 @pytest.mark.parametrize("binding", [False, True])

@@ -253,6 +253,24 @@ def test_an_iterator_read_in_a_transaction_leaves_no_cursor_behind(alias):
     assert alias.ask("SELECT count(*) FROM pg_cursors") == 0
 
 
+@pytest.mark.parametrize("use", ["close", "fetchall", "__next__"])
+def test_a_named_cursor_that_the_server_has_closed_does_not_read_the_next_holders(alias, use):
+    """It cannot be closed once more, and another one may have its name by now."""
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        stale = wrapper.connection.cursor("c", withhold=True)
+        stale.execute("SELECT 1")
+        with wrapper.cursor() as cursor:
+            cursor.execute("CLOSE c")
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        with wrapper.connection.cursor("c", withhold=True) as cursor:
+            cursor.execute("SELECT 2")
+            with suppress(database.Error):
+                getattr(stale, use)()
+            assert cursor.fetchall() == [(2,)]
+
+
 def test_a_connection_that_another_greenlet_uses_is_evicted_without_freezing(server):
     """psycopg2 guards a connection with a real mutex: close() while another greenlet is in a query
     would stop the hub for good. In a process of its own, which may be killed."""

@@ -2,7 +2,7 @@
 
 import inspect
 import textwrap
-from functools import wraps
+from functools import partial, wraps
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -195,6 +195,7 @@ def test_who_has_patched_it_before_the_engine_was_imported_is_noticed(method):
 
     assert djangos_own(timed) is None
     assert djangos_own(wraps(original)(timed)) is None
+    assert djangos_own(partial(timed, None)) is None, "it may be no function at all"
 
 
 @pytest.mark.parametrize("method", ["connect", "close"])

@@ -27,8 +27,8 @@ _ANSWER_WITHIN = 0.1
 def give_up(connection: Any) -> None:
     """The statement under way will not be waited for: cancel it at the server. The connection is
     about to be closed."""
-    if connection.get_transaction_status() != ACTIVE:
-        return  # not even connected
+    if connection.abandoned or connection.get_transaction_status() != ACTIVE:
+        return  # the parent process's, or not even connected
     connection.farewell = os.dup(connection.fileno())
     if connection.cancel_timeout is not None:
         _cancel_until_answered(connection, connection.cancel_timeout)

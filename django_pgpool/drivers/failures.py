@@ -6,6 +6,9 @@ from .dbapi import OperationalError
 
 READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction."""
+UNPREPARED = ("0A000", "26000", "42P05")
+"""SQLSTATEs of a prepared statement that does not fit any more: "cached plan must not change result
+type", after a migration; there is none of that name; there is one already."""
 TERMINATED = "terminating connection due to administrator command"
 """SQLSTATE 57P01 admin_shutdown, of which psycopg2 passes on no more than the text."""
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-from .dbapi import Error, InterfaceError
+from .dbapi import InterfaceError
 
 RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; DEALLOCATE ALL; "
@@ -58,11 +57,16 @@ class Lent:
         self._named.add(cursor)
 
     def close_named_cursors(self) -> None:
-        """Those that are still open would send FETCH and CLOSE into the next holder's session."""
+        """Those that are still open would send FETCH and CLOSE into the next holder's session.
+
+        Raises Error where one cannot be closed.
+        """
         for cursor in list(self._named):
-            with suppress(Error):
-                cursor.close()
+            self._close_named(cursor)
         self._named.clear()
+
+    def _close_named(self, cursor: Any) -> None:
+        cursor.close()
 
 
 def text_of(query: Any, connection: Any) -> str:

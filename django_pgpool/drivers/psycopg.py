@@ -81,6 +81,7 @@ class PsycopgDriver(LibpqDriver):
             and not dirty
             and not connection.refused_writing
             and not connection.entangled
+            and connection._tpc is None
             and not connection._adapters.changed
             and connection.row_factory is self._rows
             and connection.cursor_factory is self._cursors
@@ -88,7 +89,7 @@ class PsycopgDriver(LibpqDriver):
             and (not connection.changed or self._is_as_it_was(connection))
         ):
             return None
-        if connection.entangled and not connection.closed and _is_used(connection):
+        if _is_used(connection) and not connection.closed:
             return Reason.DIRTY
         return self._mend(connection, dirty)
 
@@ -144,6 +145,7 @@ def _is_used(connection: TrackedConnection) -> bool:
         connection.lock.locked()
         or connection._pipeline is not None
         or connection._num_transactions > 0
+        or connection._tpc is not None
     )
 
 

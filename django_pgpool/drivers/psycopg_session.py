@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ..pool.runtime import gevent_has_patched
 from .cancel import cancel
 from .ending import give_up, hang_up
-from .failures import READ_ONLY, TERMINATED
+from .failures import READ_ONLY, TERMINATED, UNPREPARED
 from .lent import Lent, given_back, text_of
 from .psycopg_waiting import opened, ready
 from .statements import leaves_state
@@ -70,8 +70,8 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
     _pool = None
     """psycopg's sign for a connection that somebody cares for: its end needs no warning."""
     entangled = False
-    """Whether somebody may have begun what he has to end himself: a pipeline, transaction() or
-    notifies(), or may have left a handler."""
+    """Whether somebody may have begun what he has to end himself: a pipeline, transaction(),
+    notifies() or copy(), or may have left a handler."""
     waits = False
     """Whether somebody is waiting for the server."""
     configured: AdaptersMap
@@ -177,10 +177,17 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
             self.left_state = True  # it may do anything, unseen
         return cursor
 
+    def _close_named(self, cursor: Any) -> None:
+        with suppress(Error):  # the server may not know it any more
+            cursor.close()
+        cursor._close()
+
     def note(self, error: Error) -> None:
         """What an error tells about the server."""
         if error.sqlstate == READ_ONLY:
             self.refused_writing = True
+        elif error.sqlstate in UNPREPARED:
+            self.left_state = True  # else it would fail for each later holder, too
         elif self.closed and TERMINATED in str(error):
             self.terminated = True
 
@@ -254,6 +261,7 @@ class Tracking:
     @contextmanager
     def copy(self, statement: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         self._watch(statement)
+        self._conn.entangled = True  # once all is read the server is idle, the lock still taken
         copying = super().copy(statement, *args, **kwargs)  # type: ignore[misc]  # a cursor's
         with self._noting(), copying as copy:
             yield copy
