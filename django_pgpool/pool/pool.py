@@ -210,9 +210,11 @@ class Pool(Queueing[C]):
     def resize(self, maxsize: int, *, user: str | None = None) -> None:
         """Change the limit. A surplus is closed, idle ones now and the rest when they come back.
         ``user``: who asked for it, for the log. Raises ValueError."""
-        if maxsize < max(self.minsize, 1):
+        given: object = maxsize  # in a shell it may be anything
+        if not isinstance(given, int) or given < max(self.minsize, 1):
             raise ValueError(
-                f"maxsize must be at least 1 and not below minsize={self.minsize}, not {maxsize}"
+                "maxsize must be a whole number, at least 1 and not below "
+                f"minsize={self.minsize}, not {maxsize!r}"
             )
         with self._lock:
             before, self.maxsize = self.maxsize, maxsize

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from fakes import HELD, Outcome, slow
@@ -140,8 +141,8 @@ def test_a_limit_that_shrinks_and_grows_again_is_the_new_limit(rig: Rig) -> None
     assert rig.driver.most <= 6
 
 
-@pytest.mark.parametrize("maxsize", [0, -1, 2])
-def test_a_limit_below_1_or_minsize_is_refused(rig: Rig, maxsize: int) -> None:
+@pytest.mark.parametrize("maxsize", [0, -1, 2, 4.5, "4"])
+def test_a_limit_below_1_or_minsize_or_no_whole_number_is_refused(rig: Rig, maxsize: Any) -> None:
     rig.build(maxsize=5, minsize=3)
     with pytest.raises(ValueError, match="at least 1 and not below minsize=3"):
         rig.run(rig.pool.resize, maxsize)
