@@ -166,6 +166,22 @@ def test_no_method_of_a_stale_cursor_reaches_the_next_holder(alias, use):
         assert alias.value(TENANT) == ""
 
 
+@pytest.mark.parametrize("use", STALE_USES)
+def test_who_waited_for_the_lock_meanwhile_does_not_reach_the_next_holder(alias, use):
+    """A cursor that greenlets share, at the moment of its release."""
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        raw = wrapper.connection
+        cursor = raw.cursor()
+        with raw.lock:
+            late = gevent.spawn(STALE_USES[use], cursor)
+            gevent.sleep(0)
+            raw.lease += 1  # as a release does it
+        with pytest.raises(psycopg.InterfaceError, match="given back to the pool"):
+            late.get(timeout=5)
+        assert alias.value(TENANT) == ""
+
+
 @pytest.mark.parametrize("cursor", ["ours", "Django's"])
 def test_a_named_cursor_ends_with_its_request(alias, cursor):
     for number in range(3):

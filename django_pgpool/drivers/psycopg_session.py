@@ -7,9 +7,9 @@ statement and no round trip.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 import psycopg
@@ -285,9 +285,31 @@ class Tracking:
             raise
 
 
+_BEGINNINGS = (
+    "_execute_gen",
+    "_executemany_gen_no_pipeline",
+    "_executemany_gen_pipeline",
+    "_start_copy_gen",
+    "_stream_send_gen",
+)
+"""What psycopg calls with the connection's lock taken. Who waited for that, with a cursor that
+greenlets share, may have lost the connection meanwhile."""
+
+
 @lru_cache
 def tracking(base: type) -> type:
     """A cursor class, with tracking."""
     if issubclass(base, Tracking):
         return base
-    return type(f"Tracking{base.__name__}", (Tracking, base), {})
+    methods = {name: _if_lent(getattr(base, name)) for name in _BEGINNINGS if hasattr(base, name)}
+    return type(f"Tracking{base.__name__}", (Tracking, base), methods)
+
+
+def _if_lent(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def begin(cursor: Any, *args: Any, **kwargs: Any) -> Any:
+        if cursor.lease != cursor._conn.lease:
+            raise given_back()
+        return method(cursor, *args, **kwargs)
+
+    return begin
