@@ -55,7 +55,7 @@ class Contestant:
 
 _DJANGO = "https://docs.djangoproject.com/en/stable/ref/databases/"
 _GEVENTPOOL = "https://github.com/jneight/django-db-geventpool#settings"
-_SQLALCHEMY = "https://pypi.org/project/django-db-connection-pool/"
+_SQLALCHEMY = "https://github.com/altairbow/django-db-connection-pool"
 _PSYCOPG = "https://www.psycopg.org/psycopg3/docs/api/pool.html"
 _PGBOUNCER = "https://www.pgbouncer.org/config.html"
 _POOLER = f"{_DJANGO}#transaction-pooling-and-server-side-cursors, {_PGBOUNCER}"
