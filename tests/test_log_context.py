@@ -86,7 +86,7 @@ def test_a_forgotten_wrapper_is_not_laid_at_the_door_of_who_finds_it(alias, even
         gevent.sleep(60)
 
     with running(forget):
-        eventually(lambda: alias.pool.snapshot().in_use == 1)
+        eventually(lambda: wrappers and wrappers[0].connection)
         with bound_contextvars(request_id="finds"):
             wrappers.clear()
             gc.collect()
