@@ -42,18 +42,30 @@ class LibpqDriver(ABC):
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._cancel_timeout = cancel_timeout
+        self._settings: tuple[Any, ...] = ()
+        """What a holder may change on the client's side; the same for all connections."""
 
     def open(self) -> Any:
         connection = self._connect()
         connection.read_timeout = self._read_timeout
         connection.cancel_timeout = self._cancel_timeout
+        self._settings = self._settings_of(connection)
         self._keep(connection)
         connection.changed = connection.left_state = False
         return connection
 
     @abstractmethod
+    def _settings_of(self, connection: Any) -> tuple[Any, ...]:
+        """Those of which is noted on the connection that somebody has set one."""
+
+    def _is_as_it_was(self, connection: Any) -> bool:
+        as_it_was = self._settings_of(connection) == self._settings
+        connection.changed = not as_it_was
+        return as_it_was
+
+    @abstractmethod
     def _keep(self, connection: Any) -> None:
-        """Keep what a holder may change on the client's side."""
+        """Keep what else a holder may change on the client's side."""
 
     def probe(self, connection: Any) -> Callable[[], object]:
         poller = unpatched_poll()

@@ -54,8 +54,6 @@ database = _Tracking()
 class PsycopgDriver(LibpqDriver):
     def __init__(self, connect: Callable[[], TrackedConnection], **options: Any) -> None:
         super().__init__(connect, **options)
-        self._settings: tuple[Any, ...] = ()
-        """What a holder may change on the client's side; the same for all connections."""
         self._rows: Any = None
         self._cursors: Any = None
         self._server_cursors: Any = None
@@ -65,8 +63,17 @@ class PsycopgDriver(LibpqDriver):
         connection: TrackedConnection = super().open()
         return connection
 
+    def _settings_of(self, connection: TrackedConnection) -> tuple[Any, ...]:
+        return (
+            connection.autocommit,
+            connection.isolation_level,
+            connection.read_only,
+            connection.deferrable,
+            connection.prepare_threshold,
+            connection.prepared_max,
+        )
+
     def _keep(self, connection: TrackedConnection) -> None:
-        self._settings = _settings_of(connection)
         self._rows = connection.row_factory
         self._cursors = connection.cursor_factory
         self._server_cursors = connection.server_cursor_factory
@@ -92,11 +99,6 @@ class PsycopgDriver(LibpqDriver):
         if _is_used(connection) and not connection.closed:
             return Reason.DIRTY
         return self._mend(connection, dirty)
-
-    def _is_as_it_was(self, connection: TrackedConnection) -> bool:
-        as_it_was = _settings_of(connection) == self._settings
-        connection.changed = not as_it_was
-        return as_it_was
 
     def _clean(self, connection: TrackedConnection, dirty: bool) -> None:
         connection.close_named_cursors()
@@ -146,15 +148,4 @@ def _is_used(connection: TrackedConnection) -> bool:
         or connection._pipeline is not None
         or connection._num_transactions > 0
         or connection._tpc is not None
-    )
-
-
-def _settings_of(connection: TrackedConnection) -> tuple[Any, ...]:
-    return (
-        connection.autocommit,
-        connection.isolation_level,
-        connection.read_only,
-        connection.deferrable,
-        connection.prepare_threshold,
-        connection.prepared_max,
     )

@@ -34,8 +34,6 @@ def is_libpq_parameter(name: str) -> bool:
 class Psycopg2Driver(LibpqDriver):
     def __init__(self, connect: Callable[[], TrackedConnection], **options: Any) -> None:
         super().__init__(connect, **options)
-        self._settings: tuple[Any, ...] = ()
-        """What a holder may change on the client's side; the same for all connections."""
         self._string_types: dict[int, Any] = {}
         self._binary_types: dict[int, Any] = {}
 
@@ -44,8 +42,17 @@ class Psycopg2Driver(LibpqDriver):
         connection: TrackedConnection = super().open()
         return connection
 
+    def _settings_of(self, connection: TrackedConnection) -> tuple[Any, ...]:
+        return (
+            connection.autocommit,
+            connection.isolation_level,
+            connection.readonly,
+            connection.deferrable,
+            connection.cursor_factory,
+            connection.encoding,
+        )
+
     def _keep(self, connection: TrackedConnection) -> None:
-        self._settings = _settings_of(connection)
         self._string_types = dict(connection.string_types)
         self._binary_types = dict(connection.binary_types)
 
@@ -63,11 +70,6 @@ class Psycopg2Driver(LibpqDriver):
         ):
             return None
         return self._mend(connection, dirty)
-
-    def _is_as_it_was(self, connection: TrackedConnection) -> bool:
-        as_it_was = _settings_of(connection) == self._settings
-        connection.changed = not as_it_was
-        return as_it_was
 
     def _clean(self, connection: TrackedConnection, dirty: bool) -> None:
         connection.close_named_cursors()
@@ -106,17 +108,6 @@ class Psycopg2Driver(LibpqDriver):
 
     def _plain_cursor(self, connection: TrackedConnection) -> Any:
         return connection.cursor(cursor_factory=TrackingCursor)
-
-
-def _settings_of(connection: TrackedConnection) -> tuple[Any, ...]:
-    return (
-        connection.autocommit,
-        connection.isolation_level,
-        connection.readonly,
-        connection.deferrable,
-        connection.cursor_factory,
-        connection.encoding,
-    )
 
 
 def _replace(types: dict[int, Any], original: dict[int, Any]) -> None:
