@@ -119,8 +119,8 @@ def acts(tab: Page) -> list[Any]:
             tab.keyboard.press("Control+A")
             tab.keyboard.type(typed)
         tab.get_by_role("button", name=name).focus()
-        tab.keyboard.press("Enter")
-        tab.wait_for_url("**/pgpool/?done=*")
+        with tab.expect_navigation(url="**/pgpool/?done=*"):  # from the same address, perhaps
+            tab.keyboard.press("Enter")
         done.append(tab.text_content(".done"))
     return [*done, tab.input_value("[name=maxsize]")]
 
