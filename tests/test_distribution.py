@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import packages
 from support.server import URL_VARIABLE, Server
 
 import django_pgpool
@@ -139,18 +140,7 @@ def empty(tmp_path) -> Callable[[str], Environment]:
 def built(tmp_path_factory) -> dict[str, Path]:
     """Wheel and sdist, as the build backend makes them."""
     directory = tmp_path_factory.mktemp("dist")
-    paths = {}
-    for kind in ("wheel", "sdist"):
-        build = f"import sys, hatchling.build as b; print(b.build_{kind}(sys.argv[1]))"
-        done = subprocess.run(
-            [sys.executable, "-c", build, directory],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        paths[kind] = directory / done.stdout.split()[-1]
-    return paths
+    return {kind: packages.built(kind, directory) for kind in ("wheel", "sdist")}
 
 
 def works(told: dict[str, object], environment: Environment) -> None:

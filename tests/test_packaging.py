@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.packages import built
 
 import django_pgpool
 
@@ -18,17 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The built wheel. The build backend is called as pip calls it: no network, a second."""
-    directory = tmp_path_factory.mktemp("wheel")
-    build = "import sys, hatchling.build; print(hatchling.build.build_wheel(sys.argv[1]))"
-    done = subprocess.run(
-        [sys.executable, "-c", build, directory],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    with zipfile.ZipFile(directory / done.stdout.split()[-1]) as archive:
+    with zipfile.ZipFile(built("wheel", tmp_path_factory.mktemp("wheel"))) as archive:
         yield archive
 
 
@@ -89,15 +80,7 @@ def test_the_sdist_holds_every_file_of_the_project(tmp_path):
     )
     if tracked.returncode:
         pytest.skip("not a checkout")
-    build = "import sys, hatchling.build; print(hatchling.build.build_sdist(sys.argv[1]))"
-    done = subprocess.run(
-        [sys.executable, "-c", build, tmp_path],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    with tarfile.open(tmp_path / done.stdout.split()[-1]) as archive:
+    with tarfile.open(built("sdist", tmp_path)) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     here = {name for name in tracked.stdout.splitlines() if (ROOT / name).exists()}
     assert here <= packed

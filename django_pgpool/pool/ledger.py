@@ -22,7 +22,7 @@ from .stats import Snapshot
 
 
 class Ledger(Generic[C]):
-    """What ``Capacity`` and ``Pool`` build on. Methods marked *(locked)*: the lock is held."""
+    """What ``Deciding`` and the others build on. Methods marked *(locked)*: the lock is held."""
 
     def __init__(
         self,
