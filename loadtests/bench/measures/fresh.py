@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
 
+import gevent
+
 _numbers = count()
 
 
@@ -21,5 +23,10 @@ def empty_pool() -> Iterator[str]:
     try:
         yield alias
     finally:
-        connections[alias].close_pool()  # type: ignore[attr-defined]  # stubs lack it
+        wrapper = connections[alias]
+        pool = getattr(wrapper, "pgpool", None)
+        wrapper.close_pool()  # type: ignore[attr-defined]  # stubs lack it
+        # Here connections are closed in the background: that belongs to this crowd, not to the next.
+        while pool is not None and pool.snapshot().size:
+            gevent.sleep(0.001)
         del connections[alias], connections.settings[alias]
