@@ -32,21 +32,27 @@ _plain = structlog.wrap_logger(
 _NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in Level}
 
 
-def log_event(event: Event) -> None:
-    """Log one event of a pool."""
-    if structlog.is_configured():
-        logger: Any = structlog.get_logger(LOGGER)
-    elif _standard.isEnabledFor(_NUMBERS[event.level]):
-        logger = _plain
-    else:
-        return
-    keys: dict[str, Any] = {
-        "alias": event.pool,
-        "size": event.size,
-        "in_use": event.in_use,
-        "idle": event.idle,
-        "waiting": event.waiting,
-    }
-    if event.seconds is not None:
-        keys["seconds"] = round(event.seconds, 6)
-    getattr(logger, event.level)(event.event, **keys, **event.details)
+class _Log:
+    def listens(self, level: Level) -> bool:
+        """Where the site has configured structlog, its processors decide."""
+        return structlog.is_configured() or _standard.isEnabledFor(_NUMBERS[level])
+
+    def __call__(self, event: Event) -> None:
+        if not self.listens(event.level):
+            return
+        configured = structlog.is_configured()
+        logger: Any = structlog.get_logger(LOGGER) if configured else _plain
+        keys: dict[str, Any] = {
+            "alias": event.pool,
+            "size": event.size,
+            "in_use": event.in_use,
+            "idle": event.idle,
+            "waiting": event.waiting,
+        }
+        if event.seconds is not None:
+            keys["seconds"] = round(event.seconds, 6)
+        getattr(logger, event.level)(event.event, **keys, **event.details)
+
+
+log_event = _Log()
+"""The observer that logs the events of a pool."""

@@ -11,7 +11,7 @@ from typing import Generic
 
 from .alarm import Alarm
 from .driver import C, Driver
-from .events import Event, Level, Observer, Reason
+from .events import Event, Level, Observer, Reason, somebody_listens
 from .expiry import Expiry
 from .growth import Growth
 from .note import Note
@@ -177,7 +177,7 @@ class Ledger(Generic[C]):
     ) -> None:
         """Tell the observers, outside the lock. They may switch, and be killed; an error of theirs
         is theirs."""
-        if not self._observers:
+        if not somebody_listens(self._observers, level):
             return
         with self._lock:
             idle, in_use = self._idle_and_in_use()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fakes import FAILS, FULL, HELD, Recorder, slow
 
-from django_pgpool.pool import Event, Level
+from django_pgpool.pool import Event, Level, ledger
 from pool.conftest import Rig
 
 
@@ -157,6 +157,33 @@ def test_observers_that_raise_do_no_harm_to_the_pool_or_to_each_other(rig: Rig) 
     rig.build(maxsize=3, observers=[broken, rig.recorder])
     busy_day(rig)
     assert {"connection_opened", "connection_closed", "pool_grew"} <= set(rig.recorder.names)
+
+
+def test_where_nobody_listens_no_event_is_made(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Choosy:
+        def __init__(self, *levels: Level) -> None:
+            self.levels = levels
+            self.heard: list[Event] = []
+
+        def listens(self, level: Level) -> bool:
+            return level in self.levels
+
+        def __call__(self, event: Event) -> None:
+            self.heard.append(event)
+
+    made: list[str] = []
+
+    def event(event: str, level: Level, **numbers: object) -> Event:
+        made.append(event)
+        return Event(event, level, **numbers)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ledger, "Event", event)
+    deaf, choosy = Choosy(), Choosy(Level.INFO)
+    rig.build(maxsize=3, observers=[deaf, choosy])
+    busy_day(rig)
+    assert made == [event.event for event in choosy.heard]
+    assert {event.level for event in choosy.heard} == {Level.INFO}
+    assert deaf.heard == choosy.heard, "it is for them to leave out what they do not want"
 
 
 def test_observers_that_switch_do_no_harm(rig: Rig) -> None:
