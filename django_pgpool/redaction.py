@@ -22,7 +22,7 @@ _ANYWHERE = (
 )
 
 
-class _Hidden(str):
+class Hidden(str):
     """Says what it is to libpq, and nothing to error pages and reports that show variables."""
 
     __slots__ = ()
@@ -35,7 +35,7 @@ def hidden(params: dict[str, Any]) -> dict[str, Any]:
     """The same connection parameters, whose ``repr()`` does not tell what is secret."""
     for name in _SECRET:
         if name in params:
-            params[name] = _Hidden(params[name])
+            params[name] = Hidden(params[name])
     return params
 
 

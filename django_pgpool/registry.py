@@ -16,6 +16,7 @@ from django.db.backends.base.base import NO_DB_ALIAS
 
 from .drivers.chosen import Driver, abandon, end, is_libpq_parameter
 from .observers.structlog import log_event
+from .openers import Openers, copy_of
 from .options import PoolOptions, is_pooled, parse
 from .patching import check_patching
 from .pool import Pool, Snapshot
@@ -37,10 +38,7 @@ class Entry:
     """The dictionary itself: what is in it now may be newer."""
     options: PoolOptions
     wrapper_class: type[PooledMixin]
-    openers: list[PooledMixin] = field(default_factory=list)
-    """Wrappers through which Django's own code opens and configures, one connection at a time."""
-    isolation_level: Any = None
-    """What Django notes on a wrapper that has connected; known once a connection was opened."""
+    openers: Openers
 
 
 _entries: dict[tuple[Any, ...], Entry] = {}
@@ -84,7 +82,7 @@ def entry_for(wrapper: PooledMixin) -> Entry | None:
                 lambda other: other.source is source and other.pool.name == wrapper.alias
             )
             _entries[key] = entry
-        entry.settings, entry.source = _copy(source), source
+        entry.settings, entry.source = copy_of(source), source
         latest[wrapper.alias] = entry
     for pool in outdated:
         pool.retire()
@@ -148,7 +146,7 @@ def close_pools(wrapper: PooledMixin) -> None:
 
 
 def _make_entry(wrapper: PooledMixin) -> Entry:
-    settings = _copy(wrapper.settings_dict)
+    settings = copy_of(wrapper.settings_dict)
     options = parse(wrapper.alias, settings, is_libpq_parameter)
     driver = Driver(
         lambda: _open(entry),
@@ -170,7 +168,9 @@ def _make_entry(wrapper: PooledMixin) -> Entry:
         ping_after=PING_AFTER if settings["CONN_HEALTH_CHECKS"] else None,
         observers=[log_event],
     )
-    entry = Entry(pool, settings, wrapper.settings_dict, options, type(wrapper))
+    cls = type(wrapper)
+    openers = Openers(cls, wrapper.alias, options.connect_timeout)
+    entry = Entry(pool, settings, wrapper.settings_dict, options, cls, openers)
     return entry
 
 
@@ -188,17 +188,7 @@ def _open(entry: Entry) -> Any:
     settings = entry.source
     if settings != entry.settings and _settings_key(settings) != _settings_key(entry.settings):
         settings = entry.settings
-    settings = _copy(settings)
-    settings["OPTIONS"]["connect_timeout"] = entry.options.connect_timeout
-    try:
-        wrapper = entry.openers.pop()
-    except IndexError:
-        wrapper = entry.wrapper_class(settings, entry.pool.name)
-    wrapper.settings_dict = settings
-    connection = wrapper.open_connection()
-    entry.isolation_level = wrapper.isolation_level
-    entry.openers.append(wrapper)
-    return connection
+    return entry.openers.open(settings)
 
 
 def _key(wrapper: PooledMixin) -> tuple[Any, ...]:
@@ -216,10 +206,6 @@ _SESSION = ("USER", "TIME_ZONE", "CONN_HEALTH_CHECKS")
 
 def _database(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     return (settings["HOST"], str(settings["PORT"]), settings["NAME"])
-
-
-def _copy(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {**settings, "OPTIONS": {**settings["OPTIONS"]}}
 
 
 def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:

@@ -11,32 +11,18 @@ from typing import TYPE_CHECKING, Any
 import django.db.backends.base.base
 from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
-from django.db.backends.postgresql.psycopg_any import mogrify
 from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 from greenlet import getcurrent
 
 from . import registry
 from .checks.server import Validation
-from .drivers.bound import TIMEOUT
-from .drivers.chosen import (
-    Error,
-    OperationalError,
-    TrackedConnection,
-    database,
-    is_libpq_parameter,
-    make_green,
-    tracked,
-)
-from .drivers.hints import with_hint
-from .drivers.hosts import first_to_open
-from .drivers.lent import RESET
-from .drivers.resolving import SAYS_ALL, where_to
+from .drivers.chosen import is_libpq_parameter, make_green
 from .options import OWN_OPTIONS, has_old_names, libpq_seconds, parse
 from .owners import Hold
 from .patching import check_patching
 from .pool import Pool, Slot
-from .redaction import hidden, redacted
+from .redaction import hidden
 from .registry import latest
 
 if TYPE_CHECKING:
@@ -45,29 +31,10 @@ else:
     Base = object
 
 
-TCP_DEFAULTS: tuple[dict[str, int], ...] = (
-    {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},
-    {"tcp_user_timeout": 30_000},
-)
-"""Where the user has set none of a group: a peer that is gone is noticed within a minute by an idle
-connection and within 30 s by one that has sent something, not after hours. (Milliseconds in
-tcp_user_timeout; unix sockets ignore them.)"""
-
-
-REACHABLE = (
-    "Can it be reached from here (address, firewall)? Where it is only slow, raise "
-    "OPTIONS['connect_timeout']."
-)
-
-
 @async_unsafe
 def _refuse_async() -> None:
     """Raise SynchronousOnlyOperation in a running event loop; to be asked at a tenth of the cost
     with ``_get_running_loop() is not None`` first."""
-
-
-_restoring: dict[tuple[str | None, str | None], str] = {}
-"""SQL, by time zone and role."""
 
 
 def djangos_own(method: Any) -> Any:
@@ -93,6 +60,9 @@ class PooledMixin(Base):
     """What this wrapper holds: ``connection`` is the connection of that slot."""
     _takes_the_short_way = True
     """Not where a subclass has its own idea of what the short way leaves out."""
+    takes_params_of_django = True
+    """Whether the settings alone decide on the driver's parameters, and only Django sees them. Not
+    where a subclass has its own idea of them, a password of this moment for instance."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -107,6 +77,11 @@ class PooledMixin(Base):
             and cls._set_autocommit is DatabaseWrapper._set_autocommit  # type: ignore[attr-defined]
             and cls.check_settings is DatabaseWrapper.check_settings
             and cls.init_connection_state is DatabaseWrapper.init_connection_state
+        )
+        cls.takes_params_of_django = (
+            cls.get_connection_params is PooledMixin.get_connection_params
+            and below.get_connection_params is DatabaseWrapper.get_connection_params
+            and below.get_new_connection is DatabaseWrapper.get_new_connection
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -153,65 +128,12 @@ class PooledMixin(Base):
         hold.pool, hold.lease, hold.slot = entry.pool, slot.lease, slot  # nothing gets in between
         if entry.options.held_warning is not None:
             entry.pool.note_holder(slot)
-        self.isolation_level = entry.isolation_level
+        self.isolation_level = entry.openers.isolation_level
         return slot
 
-    def open_connection(self) -> TrackedConnection:
-        """For the pool, called on a wrapper that nobody else uses: open a connection and do what
-        Django does on each connect() though it is the same each time. The ``connect_timeout`` of
-        the settings is for each host."""
-        params = tracked(self.get_connection_params())
-        if not str(params.get("host", "")).startswith("/"):
-            for group in TCP_DEFAULTS:
-                if not params.keys() & group.keys():
-                    params.update(group)
-        seconds = self.settings_dict["OPTIONS"]["connect_timeout"]
-        try:
-            return first_to_open(params, self._open, seconds)
-        except Error as error:
-            said = str(error)
-            clean = with_hint(redacted(said, params))
-            if said.startswith(TIMEOUT):
-                clean = f"{where_to(params)}{clean}. {REACHABLE}"
-            if clean == said:
-                raise
-            raise type(error)(clean) from None
-
-    def _open(self, params: dict[str, Any]) -> TrackedConnection:
-        """At one host."""
-        self.Database = database
-        try:
-            connection: TrackedConnection = super().get_new_connection(params)
-        except OperationalError as error:
-            if str(error).startswith(SAYS_ALL):
-                raise
-            raise type(error)(f"{where_to(params)}{error}") from error
-        try:
-            self.connection = connection  # Django composes SQL through it
-            connection.autocommit = True
-            self._configure_connection(connection)
-            connection.restore = self._restore_sql(connection)
-        except BaseException:
-            connection.close()
-            raise
-        finally:
-            self.connection = None
-        return connection
-
-    def _restore_sql(self, connection: TrackedConnection) -> str:
-        """What takes the session back to this state, whatever was done to it, in one round trip."""
-        role = self.settings_dict["OPTIONS"].get("assume_role")
-        what = (self.timezone_name, role)
-        if what not in _restoring:
-            statements = [RESET]
-            if self.timezone_name:
-                raw: Any = connection  # past the wrapper, which may be another greenlet's
-                sql = self.ops.set_time_zone_sql()
-                statements.append(mogrify(sql, [self.timezone_name], raw))
-            if role:
-                statements.append(self.ops.compose_sql("SET ROLE %s", [role]))
-            _restoring[what] = "; ".join(statements)
-        return _restoring[what]
+    def open_connection(self, params: dict[str, Any]) -> Any:
+        """For the pool: Django's own way to one that is new, on a wrapper of the pool's openers."""
+        return super().get_new_connection(params)
 
     def connect(self) -> None:
         if _get_running_loop() is not None:
@@ -254,7 +176,7 @@ class PooledMixin(Base):
                 pool = entry.pool
                 slot = pool.acquire()
                 hold.pool, hold.lease, hold.slot = pool, slot.lease, slot
-                self.isolation_level = entry.isolation_level
+                self.isolation_level = entry.openers.isolation_level
             self.connection = slot.connection
             self.close_at = slot.acquired_at  # CONN_MAX_AGE is 0: parse() has seen to that
             if autocommit and not self.run_commit_hooks_on_set_autocommit_on:

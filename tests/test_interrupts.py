@@ -191,9 +191,9 @@ def test_a_timeout_while_waiting_for_the_opening_loses_nothing(make_alias, monke
     alias = make_alias(maxsize=1)
     opening = DatabaseWrapper.open_connection
 
-    def slow(self):
+    def slow(self, params):
         gevent.sleep(0.2)
-        return opening(self)
+        return opening(self, params)
 
     monkeypatch.setattr(DatabaseWrapper, "open_connection", slow)
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):

@@ -213,3 +213,50 @@ def test_a_class_below_the_mixin_keeps_its_own_ideas(make_alias, method):
     wrapper.close()
     assert seen == [method]
     wrapper.close_pool()
+
+
+class Below(PostgresWrapper):
+    """Has a password of this moment."""
+
+    asked = 0
+
+    def get_connection_params(self):
+        type(self).asked += 1
+        return {**super().get_connection_params(), "application_name": f"moment {self.asked}"}
+
+
+class Above(DatabaseWrapper):
+    asked = 0
+
+    def get_connection_params(self):
+        type(self).asked += 1
+        return {**super().get_connection_params(), "application_name": f"moment {self.asked}"}
+
+
+class Connecting(PostgresWrapper):
+    """Looks at the parameters, and may change them."""
+
+    asked = 0
+
+    def get_new_connection(self, conn_params):
+        type(self).asked += 1
+        changed = {**conn_params, "application_name": f"moment {self.asked}"}
+        assert changed["dbname"] == self.settings_dict["NAME"]
+        return super().get_new_connection(changed)
+
+
+@pytest.mark.parametrize("own", [Above, Below, Connecting])
+def test_a_class_with_its_own_parameters_is_asked_for_each_connection(make_alias, own):
+    own.asked = 0
+    alias = make_alias(maxsize=2)
+    cls = own if own is Above else type("Own", (PooledMixin, own), {})
+    wrappers = [cls({**alias.settings}, alias.name) for _ in range(2)]
+    names = []
+    for wrapper in wrappers:
+        with wrapper.cursor() as cursor:
+            cursor.execute("SHOW application_name")
+            names += cursor.fetchone()
+    assert names == ["moment 1", "moment 2"]
+    for wrapper in wrappers:
+        wrapper.close()
+    wrappers[0].close_pool()

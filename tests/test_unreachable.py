@@ -7,6 +7,7 @@ import gevent
 import pytest
 from django.db import OperationalError
 from psycopg2 import sql
+from psycopg2.extensions import parse_dsn
 from support import listeners
 from support.driver import database, opener
 from support.processes import DJANGO, PATCHED, run_python
@@ -136,7 +137,7 @@ def test_every_physical_connection_asks_for_its_parameters_anew(make_alias):
     connect = opener().connect
 
     def spy(**params):
-        seen.append(params["password"])
+        seen.append({**params, **parse_dsn(params.get("dsn", ""))}["password"])
         return connect(**params)
 
     for number in range(3):
@@ -157,7 +158,7 @@ def test_a_new_password_counts_though_nobody_has_asked_since(make_alias, monkeyp
     connect = opener().connect
 
     def spy(**params):
-        seen.append(params["password"])
+        seen.append({**params, **parse_dsn(params.get("dsn", ""))}["password"])
         return connect(**params)
 
     monkeypatch.setattr(opener(), "connect", spy)

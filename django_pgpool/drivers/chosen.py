@@ -11,13 +11,13 @@ if TYPE_CHECKING or not is_psycopg3:
     import psycopg2 as database
 
     from .psycopg2 import Psycopg2Driver as Driver
-    from .psycopg2 import is_libpq_parameter
+    from .psycopg2 import in_one, is_libpq_parameter
     from .psycopg2_probe import Attempt
     from .session import TrackedConnection, tracked
     from .waiting import make_green, strange_wait
 else:
     from .psycopg import PsycopgDriver as Driver
-    from .psycopg import database, is_libpq_parameter, tracked
+    from .psycopg import database, in_one, is_libpq_parameter, tracked
     from .psycopg_probe import Attempt
     from .psycopg_session import TrackedConnection
     from .psycopg_waiting import make_green, strange_wait
@@ -31,6 +31,7 @@ __all__ = [
     "abandon",
     "database",
     "end",
+    "in_one",
     "is_libpq_parameter",
     "make_green",
     "strange_wait",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -43,14 +42,16 @@ class LibpqDriver(ABC):
         self._read_timeout = read_timeout
         self._cancel_timeout = cancel_timeout
         self._settings: tuple[Any, ...] = ()
-        """What a holder may change on the client's side; the same for all connections."""
+        """What a holder may change on the client's side; the same for all connections, and known
+        from the first on."""
 
     def open(self) -> Any:
         connection = self._connect()
         connection.read_timeout = self._read_timeout
         connection.cancel_timeout = self._cancel_timeout
-        self._settings = self._settings_of(connection)
-        self._keep(connection)
+        if not self._settings:
+            self._keep(connection)
+            self._settings = self._settings_of(connection)
         connection.changed = connection.left_state = False
         return connection
 
@@ -65,7 +66,7 @@ class LibpqDriver(ABC):
 
     @abstractmethod
     def _keep(self, connection: Any) -> None:
-        """Keep what else a holder may change on the client's side."""
+        """Of a new connection: keep what else a holder may change on the client's side."""
 
     def probe(self, connection: Any) -> Callable[[], object]:
         poller = unpatched_poll()
@@ -144,5 +145,5 @@ class LibpqDriver(ABC):
     def is_full(self, error: BaseException) -> bool:
         return failures.is_full(error)
 
-    def _bounded(self, what: str) -> AbstractContextManager[None]:
+    def _bounded(self, what: str) -> bounded:
         return bounded(what, self._connect_timeout)

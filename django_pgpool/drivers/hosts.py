@@ -22,6 +22,10 @@ C = TypeVar("C")
 Params = dict[str, Any]
 
 _PLACE = ("hostaddr", "host", "port")
+_VARIABLES = {
+    name: f"PG{name.replace('_', '').upper()}"
+    for name in (*_PLACE, "service", "target_session_attrs", "load_balance_hosts")
+}
 _GOES_ON = (
     TIMEOUT,
     "Is the server running",  # libpq's hint wherever the network or the kernel says no
@@ -39,21 +43,22 @@ has answered, and one that is asked for a wrong password must not make the other
 
 
 def first_to_open(params: Params, connect: Callable[[Params], C], seconds: float) -> C:
-    """What ``connect`` makes of the first host that lets it; each attempt may take so long.
+    """What ``connect`` makes of the first host that lets it; each attempt may take so long. Where
+    there is nothing to search for, it gets these very parameters.
 
     Raises OperationalError, which tells of every attempt where there were several.
     """
     one = str(params.get("host", ""))
-    if (
-        (one.startswith("/") and "," not in one and not _option(params, "hostaddr"))  # a socket
-        or not is_green()
-        or _option(params, "service")
-    ):
+    if one.startswith("/") and "," not in one and not _option(params, "hostaddr"):  # a socket
+        with bounded("opening a connection", seconds):
+            return connect(params)
+    if not is_green() or _option(params, "service"):
         # libpq searches; what is in a service file only it knows.
         with bounded("opening a connection", seconds):
             return connect(with_addresses(params))
-    places = {name: _option(params, name) for name in _PLACE}
-    params = {**params, **{name: value for name, value in places.items() if value}}
+    places = {name: _option(params, name) for name in _PLACE if not params.get(name)}
+    if any(places.values()):
+        params = {**params, **{name: value for name, value in places.items() if value}}
     to_do = _hosts(params)
     failures: list[str] = []
     while True:
@@ -98,7 +103,7 @@ def _split(params: Params) -> list[Params]:
 
 def _option(params: Params, name: str) -> Any:
     """As libpq looks it up."""
-    return params.get(name) or os.environ.get(f"PG{name.replace('_', '').upper()}")
+    return params.get(name) or os.environ.get(_VARIABLES[name])
 
 
 def _named(message: str, place: Params) -> str:

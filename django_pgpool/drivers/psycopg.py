@@ -37,6 +37,11 @@ def tracked(params: dict[str, Any]) -> dict[str, Any]:
     return {**params, "cursor_factory": tracking(params["cursor_factory"])}
 
 
+def in_one(params: dict[str, Any]) -> dict[str, Any]:
+    """See its like for psycopg2: psycopg looks into a string as long as into these."""
+    return params
+
+
 class _Tracking:
     """psycopg, but for the class of its connections."""
 
@@ -61,6 +66,8 @@ class PsycopgDriver(LibpqDriver):
     def open(self) -> TrackedConnection:
         make_green()
         connection: TrackedConnection = super().open()
+        connection.configured = connection.adapters
+        connection._adapters = NotedAdapters(connection.configured)
         return connection
 
     def _settings_of(self, connection: TrackedConnection) -> tuple[Any, ...]:
@@ -77,8 +84,6 @@ class PsycopgDriver(LibpqDriver):
         self._rows = connection.row_factory
         self._cursors = connection.cursor_factory
         self._server_cursors = connection.server_cursor_factory
-        connection.configured = connection.adapters
-        connection._adapters = NotedAdapters(connection.configured)
 
     def reset(self, connection: TrackedConnection) -> Reason | None:
         connection.lease += 1

@@ -9,16 +9,18 @@ import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, make_dsn
 
 from ..pool.events import Reason
+from ..redaction import Hidden
 from .driver import LibpqDriver
 from .session import TrackedConnection, TrackingCursor
 from .waiting import make_green
 
 _IDLE = TRANSACTION_STATUS_IDLE
+_FACTORIES = ("connection_factory", "cursor_factory")
 
 
 def is_libpq_parameter(name: str) -> bool:
     """Whether connect() takes it: libpq itself is asked."""
-    if name in ("connection_factory", "cursor_factory"):
+    if name in _FACTORIES:
         return True
     if name in ("dsn", "async", "async_"):
         return False
@@ -29,6 +31,14 @@ def is_libpq_parameter(name: str) -> bool:
     except TypeError:
         return False
     return True
+
+
+def in_one(params: dict[str, Any]) -> dict[str, Any]:
+    """The same parameters of connect(), with libpq's in one string, as it would else put them
+    together each time."""
+    libpqs = {name: value for name, value in params.items() if name not in _FACTORIES}
+    ours = {name: value for name, value in params.items() if name in _FACTORIES}
+    return {"dsn": Hidden(make_dsn(**libpqs)), **ours}
 
 
 class Psycopg2Driver(LibpqDriver):

@@ -1,0 +1,165 @@
+"""How connections are opened for the pool: by Django's own code, on wrappers that nobody else uses.
+
+What follows from the settings is found out once, not for each connection.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db.backends.postgresql.psycopg_any import mogrify
+
+from .drivers.bound import TIMEOUT
+from .drivers.chosen import (
+    Error,
+    OperationalError,
+    TrackedConnection,
+    database,
+    in_one,
+    tracked,
+)
+from .drivers.hints import with_hint
+from .drivers.hosts import first_to_open
+from .drivers.lent import RESET
+from .drivers.resolving import SAYS_ALL, where_to
+from .redaction import redacted
+
+if TYPE_CHECKING:
+    from .wrapper import PooledMixin
+
+TCP_DEFAULTS: tuple[dict[str, int], ...] = (
+    {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},
+    {"tcp_user_timeout": 30_000},
+)
+"""Where the user has set none of a group: a peer that is gone is noticed within a minute by an idle
+connection and within 30 s by one that has sent something, not after hours. (Milliseconds in
+tcp_user_timeout; unix sockets ignore them.)"""
+
+REACHABLE = (
+    "Can it be reached from here (address, firewall)? Where it is only slow, raise "
+    "OPTIONS['connect_timeout']."
+)
+
+
+_restoring: dict[tuple[str | None, str | None], str] = {}
+"""SQL, by time zone and role."""
+
+
+class _Known(NamedTuple):
+    """What follows from one state of the settings."""
+
+    of: dict[str, Any]
+    """That state."""
+    wrapper: PooledMixin
+    """Its settings are those of ``of``, but for ``connect_timeout``. All connect through it at the
+    same time: Django's own code keeps nothing on it but the isolation level."""
+    params: dict[str, Any]
+    """The driver's, where no host has to be searched for."""
+    in_one: dict[str, Any]
+    """The same, as the driver is done with them soonest."""
+
+
+class Openers:
+    """Of one pool. ``connect_timeout``: seconds for each host."""
+
+    isolation_level: Any = None
+    """What Django notes on a wrapper that has connected; known once a connection was opened."""
+
+    def __init__(
+        self, wrapper_class: type[PooledMixin], alias: str, connect_timeout: float
+    ) -> None:
+        self._wrapper_class = wrapper_class
+        self._alias = alias
+        self._connect_timeout = connect_timeout
+        self._wrappers: list[PooledMixin] = []
+        """Those that are idle: each configures one connection at a time."""
+        self._known: _Known | None = None
+
+    def open(self, settings: dict[str, Any]) -> TrackedConnection:
+        """A connection, configured, with an entry of DATABASES as it is now.
+
+        Raises the driver's Error, without what is secret.
+        """
+        known, cls = self._known, self._wrapper_class
+        if known is None or known.of != settings or not cls.takes_params_of_django:
+            known = self._known = self._find_out(settings)
+        params = known.params
+        try:
+            connection = first_to_open(params, partial(self._open, known), self._connect_timeout)
+        except Error as error:
+            said = str(error)
+            clean = with_hint(redacted(said, params))
+            if said.startswith(TIMEOUT):
+                clean = f"{where_to(params)}{clean}. {REACHABLE}"
+            if clean == said:
+                raise
+            raise type(error)(clean) from None
+        self.isolation_level = known.wrapper.isolation_level
+        return connection
+
+    def _find_out(self, settings: dict[str, Any]) -> _Known:
+        own = copy_of(settings)
+        own["OPTIONS"]["connect_timeout"] = self._connect_timeout
+        wrapper = self._wrapper_class(own, self._alias)
+        params = tracked(wrapper.get_connection_params())
+        if not str(params.get("host", "")).startswith("/"):
+            for group in TCP_DEFAULTS:
+                if not params.keys() & group.keys():
+                    params.update(group)
+        short = in_one(params) if wrapper.takes_params_of_django else params
+        return _Known(copy_of(settings), wrapper, params, short)
+
+    def _open(self, known: _Known, place: dict[str, Any]) -> TrackedConnection:
+        """At one host: connect, and do what Django does on each connect() though it is the same
+        each time."""
+        known.wrapper.Database = database
+        params = known.in_one if place is known.params else place
+        try:
+            connection: TrackedConnection = known.wrapper.open_connection(params)
+        except OperationalError as error:
+            if str(error).startswith(SAYS_ALL):
+                raise
+            raise type(error)(f"{where_to(place)}{error}") from error
+        try:
+            self._configure(known, connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _configure(self, known: _Known, connection: TrackedConnection) -> None:
+        try:
+            wrapper = self._wrappers.pop()
+        except IndexError:
+            wrapper = self._wrapper_class(known.wrapper.settings_dict, self._alias)
+        wrapper.settings_dict = known.wrapper.settings_dict
+        wrapper.connection = connection  # Django composes SQL through it
+        try:
+            connection.autocommit = True
+            wrapper._configure_connection(connection)
+            connection.restore = _restore_sql(wrapper, connection)
+        finally:
+            wrapper.connection = None
+            self._wrappers.append(wrapper)
+
+
+def copy_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """An entry of DATABASES that stays as it is, whatever becomes of the other."""
+    return {**settings, "OPTIONS": {**settings["OPTIONS"]}}
+
+
+def _restore_sql(wrapper: PooledMixin, connection: TrackedConnection) -> str:
+    """What takes the session back to this state, whatever was done to it, in one round trip."""
+    role = wrapper.settings_dict["OPTIONS"].get("assume_role")
+    what = (wrapper.timezone_name, role)
+    if what not in _restoring:
+        statements = [RESET]
+        if wrapper.timezone_name:
+            raw: Any = connection  # past the wrapper, which may be another greenlet's
+            sql = wrapper.ops.set_time_zone_sql()
+            statements.append(mogrify(sql, [wrapper.timezone_name], raw))
+        if role:
+            statements.append(wrapper.ops.compose_sql("SET ROLE %s", [role]))
+        _restoring[what] = "; ".join(statements)
+    return _restoring[what]
