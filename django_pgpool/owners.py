@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import Context
 from typing import Any
@@ -55,8 +54,9 @@ class Hold:
         self.owner = ref(getcurrent())
         """The greenlet that made it (of a plain thread: its main greenlet)."""
         _holds.add(ref(self, _holds.discard))
-        for guard in _guards():
-            guard.holds.add(ref(self, guard.holds.discard))
+        _guard(_greenlet_local).keep(self)
+        if not is_main_thread():  # which ends with the process
+            _guard(_thread_local).keep(self)
 
     def let_go(self) -> Slot | None:
         """What was held; from here on it is up to the caller to give it back."""
@@ -91,12 +91,16 @@ class _Guard:
     """Dies with its greenlet or thread."""
 
     def __init__(self) -> None:
-        self.holds: set[ref[Hold]] = set()
+        self._holds: set[ref[Hold]] = set()
+
+    def keep(self, hold: Hold) -> None:
+        """From now on until one of the two is gone."""
+        self._holds.add(ref(hold, self._holds.discard))
 
     def __del__(self) -> None:
-        for reference in list(self.holds):
+        for reference in list(self._holds):
             hold = reference()
-            if hold is None:
+            if hold is None or hold.slot is None:
                 continue
             wrapper = hold.wrapper()
             # A wrapper that is shared with other threads may be in use by one of them.
@@ -114,12 +118,6 @@ class _ThreadLocal(get_original("_thread", "_local")):  # type: ignore[misc]  # 
 
 _greenlet_local = _GreenletLocal()
 _thread_local = _ThreadLocal()
-
-
-def _guards() -> Iterator[_Guard]:
-    yield _guard(_greenlet_local)
-    if not is_main_thread():  # which ends with the process
-        yield _guard(_thread_local)
 
 
 def _guard(local: _GreenletLocal | _ThreadLocal) -> _Guard:

@@ -46,14 +46,15 @@ class Lent:
     lease = 0
     """Counts its holders: a cursor of an earlier one is dead."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._named: WeakSet[Any] = WeakSet()
+    _named: WeakSet[Any] | None = None
+    """Cursors at the server, from the first one on."""
 
     def note_named(self, cursor: Any) -> None:
         """Of a cursor at the server: WITH HOLD it outlives everything but CLOSE, and its owner may
         close it much later."""
         self.left_state = True
+        if self._named is None:
+            self._named = WeakSet()
         self._named.add(cursor)
 
     def close_named_cursors(self) -> None:
@@ -61,9 +62,9 @@ class Lent:
 
         Raises Error where one cannot be closed.
         """
-        for cursor in list(self._named):
+        for cursor in list(self._named or ()):
             self._close_named(cursor)
-        self._named.clear()
+        self._named = None
 
     def _close_named(self, cursor: Any) -> None:
         cursor.close()

@@ -152,7 +152,7 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
             give_up(self)
         finally:
             self.pgconn.finish()
-            for cursor in self._named:
+            for cursor in self._named or ():
                 cursor._close()  # without the lock, which this wait is in
             if self.lost is not None:
                 self.lost()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 from .closing import Closing
 from .driver import C
@@ -18,7 +19,7 @@ class Opening(Closing[C]):
 
     def _spawn_opening(self, slot: Slot) -> None:
         try:
-            self._runtime.spawn(lambda: self._open(slot), lambda: self._opening_ended(slot))
+            self._runtime.spawn(partial(self._open, slot), partial(self._opening_ended, slot))
         except RuntimeError as error:  # no thread to be had
             with self._lock:
                 slot.begun = True
@@ -44,7 +45,7 @@ class Opening(Closing[C]):
         try:
             slot.connection = self._driver.open()
             slot.readable = self._driver.probe(slot.connection)
-            self._driver.watch(slot.connection, lambda: self._lost(slot))
+            self._driver.watch(slot.connection, partial(self._lost, slot))
         except BaseException as error:
             try:
                 if slot.connection is not None:
