@@ -26,7 +26,7 @@ def empty_pool() -> Iterator[str]:
         wrapper = connections[alias]
         pool = getattr(wrapper, "pgpool", None)
         wrapper.close_pool()  # type: ignore[attr-defined]  # stubs lack it
-        # Here connections are closed in the background: that belongs to this crowd, not to the next.
+        # Closing goes on in the background: that belongs to this crowd, not to the next.
         while pool is not None and pool.snapshot().size:
             gevent.sleep(0.001)
         del connections[alias], connections.settings[alias]
