@@ -5,8 +5,9 @@ What follows from the settings is found out once, not for each connection.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql.psycopg_any import mogrify
 
@@ -20,7 +21,7 @@ from .drivers.chosen import (
     tracked,
 )
 from .drivers.hints import with_hint
-from .drivers.hosts import first_to_open
+from .drivers.hosts import first_to_open, placed
 from .drivers.lent import RESET
 from .drivers.resolving import SAYS_ALL, where_to
 from .redaction import redacted
@@ -42,11 +43,8 @@ REACHABLE = (
 )
 
 
-_restoring: dict[tuple[str | None, str | None], str] = {}
-"""SQL, by time zone and role."""
-
-
-class _Known(NamedTuple):
+@dataclass(slots=True)
+class _Known:
     """What follows from one state of the settings."""
 
     of: dict[str, Any]
@@ -58,6 +56,8 @@ class _Known(NamedTuple):
     """The driver's, where no host has to be searched for."""
     in_one: dict[str, Any]
     """The same, as the driver is done with them soonest."""
+    restore: str | None = None
+    """See ``_restore_sql``; known once a connection was opened."""
 
 
 class Openers:
@@ -102,7 +102,7 @@ class Openers:
         own = copy_of(settings)
         own["OPTIONS"]["connect_timeout"] = self._connect_timeout
         wrapper = self._wrapper_class(own, self._alias)
-        params = tracked(wrapper.get_connection_params())
+        params = placed(tracked(wrapper.get_connection_params()))
         if not str(params.get("host", "")).startswith("/"):
             for group in TCP_DEFAULTS:
                 if not params.keys() & group.keys():
@@ -138,7 +138,9 @@ class Openers:
         try:
             connection.autocommit = True
             wrapper._configure_connection(connection)
-            connection.restore = _restore_sql(wrapper, connection)
+            if known.restore is None:
+                known.restore = _restore_sql(wrapper, connection)
+            connection.restore = known.restore
         finally:
             wrapper.connection = None
             self._wrappers.append(wrapper)
@@ -151,15 +153,11 @@ def copy_of(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _restore_sql(wrapper: PooledMixin, connection: TrackedConnection) -> str:
     """What takes the session back to this state, whatever was done to it, in one round trip."""
-    role = wrapper.settings_dict["OPTIONS"].get("assume_role")
-    what = (wrapper.timezone_name, role)
-    if what not in _restoring:
-        statements = [RESET]
-        if wrapper.timezone_name:
-            raw: Any = connection  # past the wrapper, which may be another greenlet's
-            sql = wrapper.ops.set_time_zone_sql()
-            statements.append(mogrify(sql, [wrapper.timezone_name], raw))
-        if role:
-            statements.append(wrapper.ops.compose_sql("SET ROLE %s", [role]))
-        _restoring[what] = "; ".join(statements)
-    return _restoring[what]
+    statements = [RESET]
+    if wrapper.timezone_name:
+        raw: Any = connection  # past the wrapper, which may be another greenlet's
+        sql = wrapper.ops.set_time_zone_sql()
+        statements.append(mogrify(sql, [wrapper.timezone_name], raw))
+    if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
+        statements.append(wrapper.ops.compose_sql("SET ROLE %s", [role]))
+    return "; ".join(statements)

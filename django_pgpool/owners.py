@@ -54,9 +54,12 @@ class Hold:
         self.owner = ref(getcurrent())
         """The greenlet that made it (of a plain thread: its main greenlet)."""
         _holds.add(ref(self, _holds.discard))
-        _guard(_greenlet_local).keep(self)
-        if not is_main_thread():  # which ends with the process
-            _guard(_thread_local).keep(self)
+        # The main thread ends with the process.
+        for local in (_greenlet_local,) if is_main_thread() else (_greenlet_local, _thread_local):
+            guard = local.guard
+            if guard is None:
+                guard = local.guard = _Guard()
+            guard.holds.add(ref(self, guard.holds.discard))
 
     def let_go(self) -> Slot | None:
         """What was held; from here on it is up to the caller to give it back."""
@@ -91,14 +94,10 @@ class _Guard:
     """Dies with its greenlet or thread."""
 
     def __init__(self) -> None:
-        self._holds: set[ref[Hold]] = set()
-
-    def keep(self, hold: Hold) -> None:
-        """From now on until one of the two is gone."""
-        self._holds.add(ref(hold, self._holds.discard))
+        self.holds: set[ref[Hold]] = set()
 
     def __del__(self) -> None:
-        for reference in list(self._holds):
+        for reference in list(self.holds):
             hold = reference()
             if hold is None or hold.slot is None:
                 continue
@@ -118,10 +117,3 @@ class _ThreadLocal(get_original("_thread", "_local")):  # type: ignore[misc]  # 
 
 _greenlet_local = _GreenletLocal()
 _thread_local = _ThreadLocal()
-
-
-def _guard(local: _GreenletLocal | _ThreadLocal) -> _Guard:
-    guard = local.guard
-    if guard is None:
-        guard = local.guard = _Guard()
-    return guard

@@ -198,7 +198,7 @@ class PooledMixin(Base):
             raise
 
     def _configure_connection(self, connection: Any) -> bool:
-        if self._holds_slot:
+        if (hold := self._hold) is not None and hold.slot is not None:
             return False  # done once, when it was opened
         return bool(super()._configure_connection(connection))  # type: ignore[misc]  # stubs lack it
 

@@ -14,7 +14,7 @@ from support.waiting import Elapsed, eventually, running
 from django_pgpool import PoolExhausted
 from django_pgpool.drivers import hosts, resolving
 from django_pgpool.drivers.chosen import Driver
-from django_pgpool.drivers.hosts import first_to_open
+from django_pgpool.drivers.hosts import first_to_open, placed
 
 SECRET = "correct horse battery staple"
 
@@ -60,7 +60,7 @@ def test_hosts_may_come_from_the_environment(monkeypatch):
 
     monkeypatch.setattr(hosts, "is_green", lambda: True)
     monkeypatch.setattr(hosts, "with_addresses", lambda params: params)
-    assert hosts.first_to_open({}, connect, 1.0) == "open"
+    assert first_to_open(placed({}), connect, 1.0) == "open"
     assert tried == [("a", "1"), ("b", "2")]
 
 
@@ -251,7 +251,7 @@ def tried(monkeypatch):
             raise database.OperationalError(error)
 
         with pytest.raises(database.OperationalError) as caught:
-            first_to_open(params, connect, 5)
+            first_to_open(placed(params), connect, 5)
         tried.said = str(caught.value)
         return places
 

@@ -22,10 +22,7 @@ C = TypeVar("C")
 Params = dict[str, Any]
 
 _PLACE = ("hostaddr", "host", "port")
-_VARIABLES = {
-    name: f"PG{name.replace('_', '').upper()}"
-    for name in (*_PLACE, "service", "target_session_attrs", "load_balance_hosts")
-}
+_SEARCHED_BY = (*_PLACE, "target_session_attrs", "load_balance_hosts")
 _GOES_ON = (
     TIMEOUT,
     "Is the server running",  # libpq's hint wherever the network or the kernel says no
@@ -42,23 +39,27 @@ _GOES_ON = (
 has answered, and one that is asked for a wrong password must not make the others count it, too."""
 
 
+def placed(params: Params) -> Params:
+    """With what libpq would take from the environment to find its server."""
+    names = ("service",) if _from_environment(params, "service") else _SEARCHED_BY
+    found = {name: _from_environment(params, name) for name in names}
+    return {**params, **{name: value for name, value in found.items() if value}}
+
+
 def first_to_open(params: Params, connect: Callable[[Params], C], seconds: float) -> C:
     """What ``connect`` makes of the first host that lets it; each attempt may take so long. Where
-    there is nothing to search for, it gets these very parameters.
+    there is nothing to search for, it gets these very parameters. Those of ``placed()``.
 
     Raises OperationalError, which tells of every attempt where there were several.
     """
     one = str(params.get("host", ""))
-    if one.startswith("/") and "," not in one and not _option(params, "hostaddr"):  # a socket
+    if one.startswith("/") and "," not in one and not params.get("hostaddr"):  # a socket
         with bounded("opening a connection", seconds):
             return connect(params)
-    if not is_green() or _option(params, "service"):
+    if not is_green() or params.get("service"):
         # libpq searches; what is in a service file only it knows.
         with bounded("opening a connection", seconds):
             return connect(with_addresses(params))
-    places = {name: _option(params, name) for name in _PLACE if not params.get(name)}
-    if any(places.values()):
-        params = {**params, **{name: value for name, value in places.items() if value}}
     to_do = _hosts(params)
     failures: list[str] = []
     while True:
@@ -80,7 +81,7 @@ def first_to_open(params: Params, connect: Callable[[Params], C], seconds: float
 def _hosts(params: Params) -> list[Params]:
     """In the order in which they are tried, each with what is asked of its server."""
     hosts = _split(params)
-    if _option(params, "target_session_attrs") == "prefer-standby":
+    if params.get("target_session_attrs") == "prefer-standby":
         passes = ("standby", "any")
         return [{**host, "target_session_attrs": wanted} for wanted in passes for host in hosts]
     return hosts
@@ -96,14 +97,14 @@ def _split(params: Params) -> list[Params]:
         return [params]
     rows = zip(*columns.values(), strict=True)
     places = [{**params, **dict(zip(columns, row, strict=True))} for row in rows]
-    if _option(params, "load_balance_hosts") == "random":
+    if params.get("load_balance_hosts") == "random":
         shuffle(places)
     return places
 
 
-def _option(params: Params, name: str) -> Any:
-    """As libpq looks it up."""
-    return params.get(name) or os.environ.get(_VARIABLES[name])
+def _from_environment(params: Params, name: str) -> Any:
+    """As libpq looks it up where the parameters do not say it."""
+    return params.get(name) or os.environ.get(f"PG{name.replace('_', '').upper()}")
 
 
 def _named(message: str, place: Params) -> str:

@@ -6,7 +6,7 @@ is done: an observer may switch greenlets, raise or be killed, and the pool stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -55,15 +55,6 @@ class Event:
     seconds: float | None = None
     """What the duration means depends on the event; see docs/logs.md."""
     details: dict[str, str | int | float | None] = field(default_factory=dict)
-
-
-def somebody_listens(observers: Iterable[Observer], level: Level) -> bool:
-    """Whether one of them wants events of this level."""
-    for observer in observers:
-        listens = getattr(observer, "listens", None)
-        if listens is None or listens(level):
-            return True
-    return False
 
 
 Observer = Callable[[Event], None]

@@ -11,7 +11,7 @@ from typing import Generic
 
 from .alarm import Alarm
 from .driver import C, Driver
-from .events import Event, Level, Observer, Reason, somebody_listens
+from .events import Event, Level, Observer, Reason
 from .expiry import Expiry
 from .growth import Growth
 from .note import Note
@@ -177,7 +177,11 @@ class Ledger(Generic[C]):
     ) -> None:
         """Tell the observers, outside the lock. They may switch, and be killed; an error of theirs
         is theirs."""
-        if not somebody_listens(self._observers, level):
+        for observer in self._observers:
+            listens = getattr(observer, "listens", None)
+            if listens is None or listens(level):
+                break
+        else:
             return
         with self._lock:
             idle, in_use = self._idle_and_in_use()

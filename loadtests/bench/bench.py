@@ -112,12 +112,19 @@ def _section(part: Part, url: str, environments: Environments, progress: Progres
                 workers[subject.name] = stack.enter_context(worker), watch
         for number in range(part.effort.rounds):
             stage = f"{part.section.name}: round {number + 1} of {part.effort.rounds}"
-            for subject in part.subjects:
+            for subject in _order(part.subjects, number):
                 if subject.name not in measured.missing:
                     progress.step(stage, subject.name)
                     with _forgiving(subject, measured):
                         _measure(subject, *workers[subject.name], measured)
     return measured
+
+
+def _order(subjects: tuple[Subject, ...], number: int) -> list[Subject]:
+    """Of a round: nobody always comes first, after a pause, nor always after the same one."""
+    first = number % len(subjects)
+    order = [*subjects[first:], *subjects[:first]]
+    return order[::-1] if number % 2 else order
 
 
 def _python(subject: Subject, environments: Environments, progress: Progress) -> Path | None:

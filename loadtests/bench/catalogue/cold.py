@@ -47,7 +47,7 @@ def _section(name: str, greenlets: int, ideal: int) -> Section:
         f" 20 ms (ideal: {ideal} ms)",
         "the free pool",
         tuple(_cold(engine, greenlets) for engine in engines),
-        Effort(15, 0.5),
+        Effort(30, 0.5),
         Effort(3, 0.5),
     )
 
