@@ -12,11 +12,12 @@ PER_CONNECTION = 10
 """Greenlets, where the size varies."""
 IDLE = (1, 100, 1_000)
 FLAT = Target(1.5, ratio=True)
+FLOOR, FLOOR_ABOUT = "floor", "two gevent.sleep(0), as many switches as an operation takes; no pool"
 
 Crowds = dict[str, tuple[int, int]]
 
 
-def _curve(name: str, pool: str, about: str, crowds: Crowds, what: str) -> Subject:
+def _curve(name: str, pool: str | None, about: str, crowds: Crowds, what: str) -> Subject:
     first, *_, last = crowds
     own = pool == OWN
     metrics = tuple(
@@ -36,6 +37,7 @@ def _curves(crowds: Crowds, what: str) -> tuple[Subject, ...]:
     return (
         _curve(OWN, OWN, "default options", crowds, what),
         _curve(TIMED, "timed", TIMED_ABOUT, crowds, what),
+        _curve(FLOOR, None, FLOOR_ABOUT, crowds, what),
     )
 
 
