@@ -23,14 +23,12 @@ class bounded(Timeout):  # noqa: N801  used as a function
     long ago, and nobody has looked.
     """
 
-    exception = None
-
-    def __init__(
-        self, what: str, seconds: float
-    ) -> None:  # gevent's makes a timer that is not ours
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__()
         self._what = what
         self.seconds = self._forgiven = seconds
-        self.timer: Any = None
+        self._greenlet: Any = None
+        """Whose time is bounded."""
 
     def __enter__(self) -> Self:
         if is_green():
@@ -54,7 +52,7 @@ class bounded(Timeout):  # noqa: N801  used as a function
             self._greenlet.throw(self)
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if self.timer is None:
+        if self._greenlet is None:
             return
         self.timer.close()
         if error is self:
