@@ -13,6 +13,9 @@ from ..errors import LoadTestError
 INTERVAL = 0.01
 """Seconds between two samples."""
 PATIENCE = 10.0
+REST = 0.05
+"""Seconds after a round: processes of the server are busy with their end for longer than they are
+seen, and that belongs to this round, not to the next subject's."""
 _SEEN = """
     SELECT pid, backend_start FROM pg_stat_activity
     WHERE application_name = %s AND backend_type = 'client backend'
@@ -44,6 +47,7 @@ class Watch:
             self._end_all()
         finally:
             self._connection.close()
+            sleep(REST)
 
     def sample(self) -> None:
         """Look now."""
