@@ -12,6 +12,13 @@ READ, WRITE = 1, 4  # select.POLLIN and POLLOUT, wherever there is poll()
 unpatched_poll = get_original("select", "poll")
 
 
+def is_writable(descriptor: int) -> bool:
+    """Whether what is written now, or its error, has not to be waited for."""
+    poller = unpatched_poll()
+    poller.register(descriptor, WRITE)
+    return bool(poller.poll(0))
+
+
 def wait_for(descriptor: int, event: int, seconds: float, *, alone: bool = False) -> None:
     """Until READ or WRITE is possible. Raises TimeoutError after so many seconds. ``alone``: no
     other greenlet runs meanwhile."""

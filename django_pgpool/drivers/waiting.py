@@ -9,13 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg2
+from gevent.socket import wait_read, wait_write
 from psycogreen.gevent import gevent_wait_callback
+from psycopg2.extensions import (
+    POLL_OK,
+    POLL_READ,
+    POLL_WRITE,
+    STATUS_SETUP,
+    get_wait_callback,
+    set_wait_callback,
+)
 from psycopg2.extensions import connection as Connection  # noqa: N812  psycopg2 names it so
-from psycopg2.extensions import get_wait_callback, set_wait_callback
 
 from ..pool.runtime import gevent_has_patched
 from .ending import give_up
 from .session import TrackedConnection
+from .sockets import is_writable
 
 
 def make_green() -> None:
@@ -33,7 +42,10 @@ def wait(connection: Connection) -> None:
     tracked = connection if isinstance(connection, TrackedConnection) else None
     read_timeout = tracked.read_timeout if tracked is not None else None
     try:
-        gevent_wait_callback(connection, read_timeout)
+        if connection.status == STATUS_SETUP:
+            _wait_while_opening(connection)
+        else:
+            gevent_wait_callback(connection, read_timeout)
     except psycopg2.Error:
         raise
     except BaseException as error:
@@ -48,6 +60,19 @@ def wait(connection: Connection) -> None:
                 f"the server sent nothing for read_timeout={read_timeout:g} s"
             ) from None
         raise
+
+
+def _wait_while_opening(connection: Connection) -> None:
+    """As psycogreen's, but where there is room to write, as there is as a rule, not by way of the
+    hub, where all others would come first."""
+    while (state := connection.poll()) != POLL_OK:
+        descriptor = connection.fileno()
+        if state == POLL_READ:
+            wait_read(descriptor)
+        elif state != POLL_WRITE:
+            raise psycopg2.OperationalError(f"poll() returned {state!r}")
+        elif not is_writable(descriptor):
+            wait_write(descriptor)
 
 
 def strange_wait() -> str | None:
