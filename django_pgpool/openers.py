@@ -5,6 +5,7 @@ What follows from the settings is found out once, not for each connection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -76,14 +77,17 @@ class Openers:
         """Those that are idle: each configures one connection at a time."""
         self._known: _Known | None = None
 
-    def open(self, settings: dict[str, Any]) -> TrackedConnection:
-        """A connection, configured, with an entry of DATABASES as it is now.
+    def open(self, source: dict[str, Any], settings: dict[str, Any]) -> TrackedConnection:
+        """A connection, configured, with ``source``, an entry of DATABASES as it is now: a new
+        password counts at once. Where that leads to another database by now, with ``settings``, as
+        it was.
 
         Raises the driver's Error, without what is secret.
         """
         known, cls = self._known, self._wrapper_class
-        if known is None or known.of != settings or not cls.takes_params_of_django:
-            known = self._known = self._find_out(settings)
+        if known is None or known.of != source or not cls.takes_params_of_django:
+            still = settings_key(source) == settings_key(settings)
+            known = self._known = self._find_out(source if still else settings)
         params = known.params
         try:
             connection = first_to_open(params, partial(self._open, known), self._connect_timeout)
@@ -144,6 +148,20 @@ class Openers:
         finally:
             wrapper.connection = None
             self._wrappers.append(wrapper)
+
+
+_SESSION = ("USER", "TIME_ZONE", "CONN_HEALTH_CHECKS")
+
+
+def settings_key(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """All that makes a connection what it is, but the password: that may be rotated."""
+    options = tuple(sorted((str(name), repr(value)) for name, value in settings["OPTIONS"].items()))
+    return (*database_of(settings), *(settings[name] for name in _SESSION), options)
+
+
+def database_of(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where an entry of DATABASES leads."""
+    return (settings["HOST"], str(settings["PORT"]), settings["NAME"])
 
 
 def copy_of(settings: dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Hold:
             guard = local.guard
             if guard is None:
                 guard = local.guard = _Guard()
-            guard.holds.add(ref(self, guard.holds.discard))
+            guard.holds = [*filter(_alive, guard.holds), ref(self)]
 
     def let_go(self) -> Slot | None:
         """What was held; from here on it is up to the caller to give it back."""
@@ -90,14 +90,18 @@ def holds() -> list[Hold]:
     return [hold for reference in list(_holds) if (hold := reference()) is not None]
 
 
+def _alive(reference: ref[Hold]) -> bool:
+    return reference() is not None
+
+
 class _Guard:
     """Dies with its greenlet or thread."""
 
     def __init__(self) -> None:
-        self.holds: set[ref[Hold]] = set()
+        self.holds: list[ref[Hold]] = []
 
     def __del__(self) -> None:
-        for reference in list(self.holds):
+        for reference in self.holds:
             hold = reference()
             if hold is None or hold.slot is None:
                 continue

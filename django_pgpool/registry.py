@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from django.db.backends.base.base import NO_DB_ALIAS
 
 from .drivers.chosen import Driver, abandon, end, is_libpq_parameter
 from .observers.structlog import log_event
-from .openers import Openers, copy_of
+from .openers import Openers, copy_of, database_of, settings_key
 from .options import PoolOptions, is_pooled, parse
 from .patching import check_patching
 from .pool import Pool, Snapshot
@@ -131,12 +131,12 @@ def watch(watcher: Callable[[Pool[Any]], None]) -> None:
 def close_pools(wrapper: PooledMixin) -> None:
     """Close the pools of a wrapper's alias, of its mirrors in tests, and all that lead to the same
     database."""
-    alias, database = wrapper.alias, _database(wrapper.settings_dict)
+    alias, database = wrapper.alias, database_of(wrapper.settings_dict)
     with _lock:
         pools = _forget(
             lambda entry: (
                 entry.pool.name == alias
-                or _database(entry.settings) == database
+                or database_of(entry.settings) == database
                 # Which Django has led to this database, by another name of the server.
                 or entry.settings.get("TEST", {}).get("MIRROR") == alias
             )
@@ -148,8 +148,11 @@ def close_pools(wrapper: PooledMixin) -> None:
 def _make_entry(wrapper: PooledMixin) -> Entry:
     settings = copy_of(wrapper.settings_dict)
     options = parse(wrapper.alias, settings, is_libpq_parameter)
+    cls = type(wrapper)
+    openers = Openers(cls, wrapper.alias, options.connect_timeout)
+
     driver = Driver(
-        lambda: _open(entry),
+        lambda: openers.open(entry.source, entry.settings),
         reset=options.reset,
         connect_timeout=options.connect_timeout,
         read_timeout=options.read_timeout,
@@ -168,8 +171,6 @@ def _make_entry(wrapper: PooledMixin) -> Entry:
         ping_after=PING_AFTER if settings["CONN_HEALTH_CHECKS"] else None,
         observers=[log_event],
     )
-    cls = type(wrapper)
-    openers = Openers(cls, wrapper.alias, options.connect_timeout)
     entry = Entry(pool, settings, wrapper.settings_dict, options, cls, openers)
     return entry
 
@@ -182,30 +183,8 @@ def _pool_class(options: PoolOptions) -> Callable[..., Pool[Any]]:
     return partial(MeasuredPool, stats_interval=options.stats_interval)
 
 
-def _open(entry: Entry) -> Any:
-    """Open a connection with the parameters of this moment: a new password counts at once. A
-    dictionary that leads to another database by now does not."""
-    settings = entry.source
-    if settings != entry.settings and _settings_key(settings) != _settings_key(entry.settings):
-        settings = entry.settings
-    return entry.openers.open(settings)
-
-
 def _key(wrapper: PooledMixin) -> tuple[Any, ...]:
-    return (wrapper.alias, type(wrapper), *_settings_key(wrapper.settings_dict))
-
-
-def _settings_key(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    """All that makes a connection what it is, but the password: that may be rotated."""
-    options = tuple(sorted((str(name), repr(value)) for name, value in settings["OPTIONS"].items()))
-    return (*_database(settings), *(settings[name] for name in _SESSION), options)
-
-
-_SESSION = ("USER", "TIME_ZONE", "CONN_HEALTH_CHECKS")
-
-
-def _database(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (settings["HOST"], str(settings["PORT"]), settings["NAME"])
+    return (wrapper.alias, type(wrapper), *settings_key(wrapper.settings_dict))
 
 
 def _forget(which: Callable[[Entry], bool]) -> list[Pool[Any]]:

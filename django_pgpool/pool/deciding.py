@@ -39,17 +39,19 @@ class Deciding(Ledger[C]):
 
     def _decide(self, now: float) -> Errands:
         """What the state of the pool calls for; reserves the slots to open. *(locked)*"""
-        waiting, size, growth = len(self._queue), len(self._slots), self._growth
-        uncovered = max(waiting - self._opening, self.minsize - size)
-        if self._closed or not (waiting or uncovered > 0):
+        opening, size, growth = self._opening, len(self._slots), self._growth
+        uncovered = max(len(self._queue) - opening, self.minsize - size)
+        if uncovered <= 0 or self._closed:
             return NOTHING
-        in_use = self._in_use
-        if size >= self.maxsize and (in_use or self._opening):
+        if size >= self.maxsize and (opening or self._in_use):
             return NOTHING  # who waits is served by the next release, or by the opening's end
-        wanted = min(uncovered, growth.allowed(now, self._opening), self.maxsize - size)
+        wanted = min(uncovered, growth.allowed(now, opening), self.maxsize - size)
+        if wanted <= 0 and opening and not growth.failures:
+            return NOTHING  # the opening's end decides anew
         slots = [self._reserve(now) for _ in range(wanted)]
         failed: list[Parker] = []
-        if waiting and not in_use and not self._opening and growth.hopeless(now):
+        waiting = len(self._queue)
+        if waiting and not self._in_use and not self._opening and growth.hopeless(now):
             failed = self._fail_waiters(now, waiting, growth.error)
         return Errands(slots, failed, self._look_again_at())
 

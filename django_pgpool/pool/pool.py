@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import Context
-from random import Random
+from random import Random, SystemRandom
 from time import monotonic
 from typing import Any
 
@@ -67,7 +67,7 @@ class Pool(Queueing[C]):
             observers=observers,
             runtime=current_runtime() if runtime is None else runtime,
             clock=clock,
-            random=random or Random(),
+            random=random or SystemRandom(),
         )
         self.maxwait = maxwait
         self.maxwaiting = maxwaiting

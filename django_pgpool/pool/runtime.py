@@ -102,6 +102,10 @@ class DaemonParker(GeventParker):
     keeps_loop_alive = False
 
 
+class _Work(Greenlet):  # type: ignore[type-arg]  # only generic in the stubs
+    spawning_stack_limit = 0  # to note where it was begun takes as long as to begin it
+
+
 class GeventRuntime:
     parker = GeventParker
 
@@ -111,7 +115,7 @@ class GeventRuntime:
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
         if is_main_thread():
-            greenlet = Greenlet(work)
+            greenlet = _Work(work)
             # A greenlet killed before its first switch never runs its `finally`; its link does.
             greenlet.rawlink(lambda _: ended())
             greenlet.start()
