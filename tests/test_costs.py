@@ -17,7 +17,7 @@ from loadtests.bench.measures.fake import FakeDriver
 ROUNDS = 100
 
 
-def calls_of(work):
+def calls_of(work, rounds=ROUNDS):
     """Calls of Python and of C functions per round."""
     counts = Counter()
     gc.collect()  # finalizers of what other tests have left would count, too
@@ -30,12 +30,12 @@ def calls_of(work):
     gc.disable()
     sys.setprofile(count)
     try:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             work()
     finally:
         sys.setprofile(None)
         gc.enable()
-    return counts["call"] / ROUNDS - 1, counts["c_call"] / ROUNDS
+    return counts["call"] / rounds - 1, counts["c_call"] / rounds
 
 
 def switches_of(work):
@@ -111,3 +111,21 @@ def test_twenty_for_each_connection():
     (python, c), (floor_python, floor_c) = calls_of(crowd), calls_of(floor)
     assert (python - floor_python) / 100 <= 6.1  # of which two are the driver's
     assert (c - floor_c) / 100 <= 5
+
+
+def test_an_operation_makes_as_many_calls_at_any_size():
+    def calls_at(size):
+        pool = Pool(FakeDriver(), maxsize=size)
+
+        def operation():
+            slot = pool.acquire()
+            gevent.sleep(0)
+            pool.release(slot, slot.lease)
+
+        def crowd():
+            gevent.joinall([gevent.spawn(operation) for _ in range(10 * size)])
+
+        python, c = calls_of(crowd, rounds=max(200 // size, 1))
+        return (python + c) / (10 * size)
+
+    assert calls_at(1_000) <= 1.02 * calls_at(10)
