@@ -44,15 +44,19 @@ REACHABLE = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Known:
     """What follows from one state of the settings."""
 
     of: dict[str, Any]
     """That state."""
+    lasts: bool
+    """As long as the settings are equal to ``of``: nothing in them is worked out when it is looked
+    at, as a password of this moment may be."""
     wrapper: PooledMixin
-    """Its settings are those of ``of``, but for ``connect_timeout``. All connect through it at the
-    same time: Django's own code keeps nothing on it but the isolation level."""
+    """Its settings are those of ``of``, but for ``connect_timeout``. Where Django's own code
+    connects, all do so through it at the same time: that keeps nothing on it but the isolation
+    level."""
     params: dict[str, Any]
     """The driver's, where no host has to be searched for."""
     in_one: dict[str, Any]
@@ -84,8 +88,13 @@ class Openers:
 
         Raises the driver's Error, without what is secret.
         """
-        known, cls = self._known, self._wrapper_class
-        if known is None or known.of != source or not cls.takes_params_of_django:
+        known = self._known
+        if (
+            known is None
+            or known.of != source
+            or not known.lasts
+            or not known.wrapper.takes_params_of_django()
+        ):
             still = settings_key(source) == settings_key(settings)
             known = self._known = self._find_out(source if still else settings)
         params = known.params
@@ -99,45 +108,48 @@ class Openers:
             if clean == said:
                 raise
             raise type(error)(clean) from None
-        self.isolation_level = known.wrapper.isolation_level
         return connection
 
     def _find_out(self, settings: dict[str, Any]) -> _Known:
-        own = copy_of(settings)
+        of = copy_of(settings)
+        own = copy_of(of)
         own["OPTIONS"]["connect_timeout"] = self._connect_timeout
-        wrapper = self._wrapper_class(own, self._alias)
+        wrapper = self._make_wrapper(own)
         params = placed(tracked(wrapper.get_connection_params()))
         if not str(params.get("host", "")).startswith("/"):
             for group in TCP_DEFAULTS:
                 if not params.keys() & group.keys():
                     params.update(group)
-        short = in_one(params) if wrapper.takes_params_of_django else params
-        return _Known(copy_of(settings), wrapper, params, short)
+        short = in_one(params) if wrapper.connects_as_django() else params
+        return _Known(of, all(map(_lasts, _values(of))), wrapper, params, short)
 
     def _open(self, known: _Known, place: dict[str, Any]) -> TrackedConnection:
         """At one host: connect, and do what Django does on each connect() though it is the same
         each time."""
-        known.wrapper.Database = database
-        params = known.in_one if place is known.params else place
+        connecting, wrapper = known.wrapper, None
+        if connecting.connects_as_django():
+            params = known.in_one if place is known.params else place
+        else:  # who may keep anything on the wrapper, and change the parameters
+            connecting = wrapper = self._take_wrapper(known)
+            params = {**place}
+        connecting.Database = database
         try:
-            connection: TrackedConnection = known.wrapper.open_connection(params)
+            connection: TrackedConnection = connecting.open_connection(params)
         except OperationalError as error:
             if str(error).startswith(SAYS_ALL):
                 raise
             raise type(error)(f"{where_to(place)}{error}") from error
+        self.isolation_level = connecting.isolation_level
         try:
-            self._configure(known, connection)
+            self._configure(known, wrapper or self._take_wrapper(known), connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _configure(self, known: _Known, connection: TrackedConnection) -> None:
-        try:
-            wrapper = self._wrappers.pop()
-        except IndexError:
-            wrapper = self._wrapper_class(known.wrapper.settings_dict, self._alias)
-        wrapper.settings_dict = known.wrapper.settings_dict
+    def _configure(
+        self, known: _Known, wrapper: PooledMixin, connection: TrackedConnection
+    ) -> None:
         wrapper.connection = connection  # Django composes SQL through it
         try:
             connection.autocommit = True
@@ -147,7 +159,31 @@ class Openers:
             connection.restore = known.restore
         finally:
             wrapper.connection = None
-            self._wrappers.append(wrapper)
+        self._wrappers.append(wrapper)
+
+    def _take_wrapper(self, known: _Known) -> PooledMixin:
+        try:
+            wrapper = self._wrappers.pop()
+        except IndexError:
+            return self._make_wrapper(known.wrapper.settings_dict)
+        wrapper.settings_dict = known.wrapper.settings_dict
+        return wrapper
+
+    def _make_wrapper(self, settings: dict[str, Any]) -> PooledMixin:
+        wrapper = self._wrapper_class(settings, self._alias)
+        wrapper.inc_thread_sharing()  # whoever opens next is another greenlet
+        return wrapper
+
+
+def _values(settings: dict[str, Any]) -> list[Any]:
+    """All that may get into the driver's parameters."""
+    names = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
+    return [*(settings.get(name) for name in names), *settings["OPTIONS"].values()]
+
+
+def _lasts(value: object) -> bool:
+    """Not so what is worked out whenever it is looked at, as Django's lazy() does."""
+    return value is None or type(value) is str or isinstance(value, (int, float, type))
 
 
 _SESSION = ("USER", "TIME_ZONE", "CONN_HEALTH_CHECKS")

@@ -59,7 +59,7 @@ class Hold:
             guard = local.guard
             if guard is None:
                 guard = local.guard = _Guard()
-            guard.holds = [*filter(_alive, guard.holds), ref(self)]
+            guard.holds.add(ref(self, guard.holds.discard))
 
     def let_go(self) -> Slot | None:
         """What was held; from here on it is up to the caller to give it back."""
@@ -90,18 +90,14 @@ def holds() -> list[Hold]:
     return [hold for reference in list(_holds) if (hold := reference()) is not None]
 
 
-def _alive(reference: ref[Hold]) -> bool:
-    return reference() is not None
-
-
 class _Guard:
     """Dies with its greenlet or thread."""
 
     def __init__(self) -> None:
-        self.holds: list[ref[Hold]] = []
+        self.holds: set[ref[Hold]] = set()
 
     def __del__(self) -> None:
-        for reference in self.holds:
+        for reference in list(self.holds):
             hold = reference()
             if hold is None or hold.slot is None:
                 continue

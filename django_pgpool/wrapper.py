@@ -46,6 +46,7 @@ def djangos_own(method: Any) -> Any:
 
 
 _connect, _close = map(djangos_own, (BaseDatabaseWrapper.connect, BaseDatabaseWrapper.close))
+_params, _get_new = DatabaseWrapper.get_connection_params, DatabaseWrapper.get_new_connection
 
 
 class PooledMixin(Base):
@@ -60,9 +61,8 @@ class PooledMixin(Base):
     """What this wrapper holds: ``connection`` is the connection of that slot."""
     _takes_the_short_way = True
     """Not where a subclass has its own idea of what the short way leaves out."""
-    takes_params_of_django = True
-    """Whether the settings alone decide on the driver's parameters, and only Django sees them. Not
-    where a subclass has its own idea of them, a password of this moment for instance."""
+    _has_params_of_django = _has_connecting_of_django = True
+    """Not where a subclass has its own idea of them."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -78,9 +78,12 @@ class PooledMixin(Base):
             and cls.check_settings is DatabaseWrapper.check_settings
             and cls.init_connection_state is DatabaseWrapper.init_connection_state
         )
-        cls.takes_params_of_django = (
+        cls._has_params_of_django = (
             cls.get_connection_params is PooledMixin.get_connection_params
             and below.get_connection_params is DatabaseWrapper.get_connection_params
+        )
+        cls._has_connecting_of_django = (
+            cls.open_connection is PooledMixin.open_connection
             and below.get_new_connection is DatabaseWrapper.get_new_connection
         )
 
@@ -93,6 +96,15 @@ class PooledMixin(Base):
         """The pool of this alias and these settings in this process; None where not pooled."""
         entry = registry.entry_for(self)
         return None if entry is None else entry.pool
+
+    def takes_params_of_django(self) -> bool:
+        """Whether the settings alone decide on the driver's parameters, and not a subclass, or who
+        has put a method of theirs in the place of Django's."""
+        return self._has_params_of_django and DatabaseWrapper.get_connection_params is _params
+
+    def connects_as_django(self) -> bool:
+        """Whether only Django's own code sees the parameters when it connects."""
+        return self._has_connecting_of_django and DatabaseWrapper.get_new_connection is _get_new
 
     # ---- taking a connection
 

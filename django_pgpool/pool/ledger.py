@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from random import Random
-from typing import Generic
+from typing import Any, Generic
 
 from .alarm import Alarm
 from .driver import C, Driver
@@ -177,11 +177,7 @@ class Ledger(Generic[C]):
     ) -> None:
         """Tell the observers, outside the lock. They may switch, and be killed; an error of theirs
         is theirs."""
-        for observer in self._observers:
-            listens = getattr(observer, "listens", None)
-            if listens is None or listens(level):
-                break
-        else:
+        if not any(_listens(observer, level) for observer in self._observers):
             return
         with self._lock:
             idle, in_use = self._idle_and_in_use()
@@ -237,3 +233,11 @@ class Ledger(Generic[C]):
                 return
             self._told_size = size
         self._tell("pool_shrank", Level.INFO, shrank_from=before, shrank_to=size)
+
+
+def _listens(observer: Observer, level: Level) -> bool:
+    """Who cannot say it is told."""
+    with suppress(Exception):
+        listens: Any = getattr(observer, "listens", None)
+        return listens is None or bool(listens(level))
+    return True

@@ -186,6 +186,19 @@ def test_where_nobody_listens_no_event_is_made(rig: Rig, monkeypatch: pytest.Mon
     assert deaf.heard == choosy.heard, "it is for them to leave out what they do not want"
 
 
+def test_one_that_cannot_say_whether_it_listens_is_told(rig: Rig) -> None:
+    class Broken:
+        def listens(self, level: Level) -> bool:
+            raise RuntimeError(level)
+
+        def __call__(self, event: Event) -> None:
+            rig.recorder(event)
+
+    rig.build(maxsize=3, observers=[Broken()])
+    busy_day(rig)
+    assert {"connection_opened", "connection_closed", "pool_grew"} <= set(rig.recorder.names)
+
+
 def test_observers_that_switch_do_no_harm(rig: Rig) -> None:
     rig.build(maxsize=3, observers=[lambda _: rig.simulation.sleep(0.01), rig.recorder])
     busy_day(rig)
