@@ -94,16 +94,20 @@ def test_waiting_for_a_connection():
     assert switches_of(waiter.join) <= 6
 
 
-def test_twenty_for_each_connection():
-    pool = Pool(FakeDriver(), maxsize=5)
+def crowd_at(size, greenlets):
+    """What lets so many greenlets do one operation each at a pool of this size."""
+    pool = Pool(FakeDriver(), maxsize=size)
 
     def operation():
         slot = pool.acquire()
         gevent.sleep(0)
         pool.release(slot, slot.lease)
 
-    def crowd():
-        gevent.joinall([gevent.spawn(operation) for _ in range(100)])
+    return lambda: gevent.joinall([gevent.spawn(operation) for _ in range(greenlets)])
+
+
+def test_twenty_for_each_connection():
+    crowd = crowd_at(5, 100)
 
     def floor():
         gevent.joinall([gevent.spawn(gevent.sleep, 0) for _ in range(100)])
@@ -115,17 +119,7 @@ def test_twenty_for_each_connection():
 
 def test_an_operation_makes_as_many_calls_at_any_size():
     def calls_at(size):
-        pool = Pool(FakeDriver(), maxsize=size)
-
-        def operation():
-            slot = pool.acquire()
-            gevent.sleep(0)
-            pool.release(slot, slot.lease)
-
-        def crowd():
-            gevent.joinall([gevent.spawn(operation) for _ in range(10 * size)])
-
-        python, c = calls_of(crowd, rounds=max(200 // size, 1))
+        python, c = calls_of(crowd_at(size, 10 * size), rounds=max(200 // size, 1))
         return (python + c) / (10 * size)
 
     assert calls_at(1_000) <= 1.02 * calls_at(10)

@@ -1,6 +1,5 @@
 """What follows from the settings is found out once, as far as it does follow from them."""
 
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import gevent
@@ -15,10 +14,7 @@ from django_pgpool.wrapper import PooledMixin
 
 @pytest.fixture
 def role(server):
-    name = f"role_{secrets.token_hex(4)}"
-    server.execute(f"CREATE ROLE {name}")
-    yield name
-    server.execute(f"DROP ROLE {name}")
+    return server.make_role()
 
 
 def open_two(alias):

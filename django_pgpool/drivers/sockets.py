@@ -14,9 +14,7 @@ unpatched_poll = get_original("select", "poll")
 
 def is_writable(descriptor: int) -> bool:
     """Whether what is written now, or its error, has not to be waited for."""
-    poller = unpatched_poll()
-    poller.register(descriptor, WRITE)
-    return bool(poller.poll(0))
+    return _is_ready(descriptor, WRITE, 0.0)
 
 
 def wait_for(descriptor: int, event: int, seconds: float, *, alone: bool = False) -> None:
@@ -25,7 +23,12 @@ def wait_for(descriptor: int, event: int, seconds: float, *, alone: bool = False
     if gevent_has_patched() and not alone:
         (wait_read if event == READ else wait_write)(descriptor, timeout=max(seconds, 0.0))
         return
+    if not _is_ready(descriptor, event, max(seconds, 0.0)):
+        raise TimeoutError
+
+
+def _is_ready(descriptor: int, event: int, seconds: float) -> bool:
+    """Whether it is so within so many seconds. No other greenlet runs meanwhile."""
     poller = unpatched_poll()
     poller.register(descriptor, event)
-    if not poller.poll(max(seconds, 0.0) * 1000):
-        raise TimeoutError
+    return bool(poller.poll(seconds * 1000))
