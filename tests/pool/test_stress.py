@@ -190,7 +190,7 @@ spawned: list[gevent.Greenlet] = []
 """What the pool has spawned in this run."""
 
 
-class Tracked(gevent.Greenlet):
+class Tracked(runtime._Work):
     random = Random(0)
     kills_at_birth = 0.0
 
@@ -203,7 +203,7 @@ class Tracked(gevent.Greenlet):
 
 @pytest.fixture
 def tracked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(runtime, "Greenlet", Tracked)
+    monkeypatch.setattr(runtime, "_Work", Tracked)
     yield
     Tracked.kills_at_birth = 0.0
 
@@ -257,6 +257,7 @@ def greenlets(seed: int) -> None:
         return not driver.pending and all(worker.dead for worker in workers)
 
     eventually(nothing_is_pending, gevent.sleep)
+    assert spawned
     assert not errors
     everything_is_there(pool, driver, gevent.sleep, gevent.spawn)
     eventually(lambda: all(greenlet.dead for greenlet in spawned), gevent.sleep)

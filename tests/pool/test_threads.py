@@ -237,19 +237,19 @@ def test_a_slot_that_has_gone_before_the_queue_was_entered_is_replaced(threads: 
 
 
 @pytest.mark.threads
-def test_a_waiter_whose_time_is_up_while_it_is_being_served_gets_its_slot(
-    threads: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_waiter_whose_time_is_up_while_it_is_being_served_gets_its_slot(threads: World) -> None:
     pool = threads.build(maxsize=1, cleanup=None, expires=None)
     slot = pool.acquire()
 
-    def late(parker: ThreadParker, seconds: float) -> None:
-        """The time is up; before the waiter looks, it is served."""
-        pool.release(slot, slot.lease)
+    class Late(ThreadParker):
+        """Of this pool's waiters alone: the reapers of others may park, too."""
 
-    monkeypatch.setattr(ThreadParker, "park", late)
+        def park(self, seconds: float) -> None:
+            """The time is up; before the waiter looks, it is served."""
+            pool.release(slot, slot.lease)
+
+    pool._runtime.parker = Late
     assert threads.start(pool.acquire)(10.0) is slot
-    monkeypatch.undo()
     pool.release(slot, slot.lease)
     pool.close()
 
