@@ -21,7 +21,7 @@ from .drivers.chosen import (
     in_one,
     tracked,
 )
-from .drivers.hints import with_hint
+from .drivers.hints import said_by, with_hint
 from .drivers.hosts import first_to_open, placed
 from .drivers.lent import RESET
 from .drivers.resolving import SAYS_ALL, where_to
@@ -136,9 +136,10 @@ class Openers:
         try:
             connection: TrackedConnection = connecting.open_connection(params)
         except OperationalError as error:
-            if str(error).startswith(SAYS_ALL):
+            said = said_by(error)
+            if said.startswith(SAYS_ALL):
                 raise
-            raise type(error)(f"{where_to(place)}{error}") from error
+            raise type(error)(f"{where_to(place)}{said}") from error
         self.isolation_level = connecting.isolation_level
         try:
             self._configure(known, wrapper or self._take_wrapper(known), connection)

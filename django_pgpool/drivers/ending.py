@@ -29,7 +29,7 @@ def give_up(connection: Any) -> None:
     about to be closed."""
     if connection.abandoned or connection.get_transaction_status() != ACTIVE:
         return  # the parent process's, or not even connected
-    connection.farewell = os.dup(connection.fileno())
+    connection.farewell = _second_end(connection)
     if connection.cancel_timeout is not None:
         _cancel_until_answered(connection, connection.cancel_timeout)
 
@@ -61,12 +61,20 @@ def farewell(connection: Any, seconds: float) -> Callable[[], None] | None:
 def _close(connection: Any, seconds: float) -> Callable[[], None] | None:
     socket, connection.farewell = connection.farewell, None
     if socket is None and not connection.closed:
-        socket = os.dup(connection.fileno())
+        socket = _second_end(connection)
     with suppress(Error):
         connection.close()
     if socket is None:
         return None
     return lambda: _wait_for_end(socket, seconds)
+
+
+def _second_end(connection: Any) -> int | None:
+    """Of its socket. None where the process has no descriptor left: then the server's end of the
+    session is not waited for."""
+    with suppress(OSError):
+        return os.dup(connection.fileno())
+    return None
 
 
 def _interrupt(connection: Any, seconds: float) -> None:

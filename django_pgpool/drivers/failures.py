@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from .dbapi import OperationalError
 
 READ_ONLY = "25006"
@@ -31,12 +34,14 @@ _FULL = (
     "no more connections allowed",
     "client connections exceeded",
 )
+NO_DESCRIPTOR = os.strerror(errno.EMFILE)
 _RESTARTING = (
     *CANNOT_CONNECT_NOW,
     # nobody listens at the moment
     "Connection refused",
     "server closed the connection unexpectedly",
     "Connection reset by peer",
+    NO_DESCRIPTOR,  # which is this process's own distress, and as short as a rule
 )
 """An error of opening carries no SQLSTATE in libpq, so its text must do. With messages in another
 language (lc_messages) such a failure counts as lasting: a waiter gets it sooner, no more."""

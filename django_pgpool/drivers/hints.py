@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import os
+
+from .failures import NO_DESCRIPTOR
+
 _HINTS = {
+    NO_DESCRIPTOR: (
+        "This process has no file descriptor left: let it have more (ulimit -n, LimitNOFILE of "
+        "systemd), or have fewer clients in each process"
+    ),
     "unsupported startup parameter": (
         "PgBouncer refuses it: set what is in OPTIONS['options'] for the role instead, with "
         "ALTER ROLE ... SET ..."
     ),
 }
+
+
+_NOTHING = ("", "no error details available")  # as psycopg says it
+
+
+def said_by(error: Exception) -> str:
+    """The message of a failed opening. libpq has none where it gets no file descriptor."""
+    said = str(error)
+    if said.strip() in _NOTHING:
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as reason:
+            return str(reason.strerror)
+    return said
 
 
 def with_hint(said: str) -> str:
