@@ -3,13 +3,15 @@
 With a standby among them: test_faults_servers.
 """
 
+from socket import EAI_AGAIN
+
 import gevent
 import pytest
 from chaos.proxy import LOCALHOST, Proxy
 from django.db import OperationalError
 from support.driver import database, opener
 from support.listeners import black_hole, refusing
-from support.waiting import Elapsed, eventually, running
+from support.waiting import Elapsed, eventually, join, running
 
 from django_pgpool import PoolExhausted
 from django_pgpool.drivers import hosts, resolving
@@ -93,6 +95,29 @@ def test_a_name_the_dns_is_silent_about_is_one_silent_host(make_alias, real, mon
     monkeypatch.setattr(resolving.socket, "getaddrinfo", lambda *_, **__: gevent.sleep(60))
     alias = make_alias(maxsize=1, connect_timeout=0.3, **listed(("db.test", 5432), real))
     assert alias.ask("SELECT 1") == 1
+
+
+def test_while_the_dns_fails_for_the_moment_who_waits_gets_a_connection_in_use(
+    make_alias, real, monkeypatch
+):
+    def getaddrinfo(host, port, *, type=0):  # noqa: A002  as in the standard library
+        if failing:
+            raise resolving.socket.gaierror(EAI_AGAIN, "Temporary failure in name resolution")
+        return [(0, type, 0, "", (LOCALHOST, 0))]
+
+    failing = False
+    monkeypatch.setattr(resolving.socket, "getaddrinfo", getaddrinfo)
+    host, port = real
+    with Proxy(f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, int(port))) as proxy:
+        alias = make_alias(maxsize=2, HOST="db.test", PORT=proxy.port)
+        with alias.request():
+            pid = alias.pid()
+            failing = True
+            with running(alias.pid) as greenlets:
+                eventually(lambda: alias.pool.snapshot().open_failures)
+                alias.close()
+                assert join(greenlets) == [pid]
+        alias.pool.drain()
 
 
 def test_configuring_the_session_is_part_of_the_attempt(make_alias, real, monkeypatch):

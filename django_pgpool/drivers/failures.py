@@ -41,6 +41,7 @@ _RESTARTING = (
     "Connection refused",
     "server closed the connection unexpectedly",
     "Connection reset by peer",
+    "Temporary failure in name resolution",  # EAI_AGAIN
     NO_DESCRIPTOR,  # which is this process's own distress, and as short as a rule
 )
 """An error of opening carries no SQLSTATE in libpq, so its text must do. With messages in another
