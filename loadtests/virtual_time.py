@@ -138,6 +138,8 @@ class Simulation:
     def parker(self) -> SimulatedParker:
         return SimulatedParker(self)
 
+    main_parker = parker
+
     def daemon_parker(self) -> SimulatedParker:
         return self.parker()
 

@@ -32,7 +32,12 @@ class Queueing(Opening[C]):
         if self.maxwaiting is not None and len(queue) >= self.maxwaiting:
             self._rejected += 1
             raise self._exhaustion(queue_full(self.snapshot(), self.maxwaiting), 0.0)
-        waiter: Any = self._runtime.parker()
+        alarm = self._alarm
+        waiter: Any = self._runtime.main_parker()
+        met = waiter.hub is alarm.hub
+        if not met:
+            waiter = self._runtime.parker()
+            alarm.meet(waiter.hub)
         waiter.slot = waiter.error = waiter.alarm = UNSETTLED
         waiter.queued_at = now
         joined = False
@@ -44,8 +49,7 @@ class Queueing(Opening[C]):
                 self._see_to_queue(now)
             joined = True  # else there is no room, and somebody will release
             due = started + maxwait
-            alarm = self._alarm
-            if waiter.hub is alarm.hub and due >= alarm.latest:
+            if met and due >= alarm.latest:
                 waiter.alarm = alarm
                 waiter.due = alarm.latest = due
                 alarm.sleepers += 1  # since the look at the latest no signal handler got in
@@ -58,7 +62,6 @@ class Queueing(Opening[C]):
                     if not alarm.sleepers:
                         alarm.unset()
             else:
-                alarm.meet(waiter.hub)
                 waiter.park(due - now)
             if waiter.slot is None:
                 self._park_on(waiter, due, maxwait)

@@ -17,6 +17,8 @@ from gevent import Greenlet, get_hub
 from gevent.hub import Waiter as HubWaiter
 from gevent.monkey import get_original, is_module_patched
 
+from .doorbell import Doorbell
+
 if TYPE_CHECKING:
     from .alarm import Alarm
     from .slot import Slot
@@ -51,6 +53,10 @@ class Parker(Protocol):
 
 
 class Runtime(Protocol):
+    @property
+    def main_parker(self) -> Callable[[], Parker]:
+        """What ``parker`` makes in the main thread, where it was called before; in no time."""
+
     def parker(self) -> Parker:
         """For the calling greenlet or thread."""
 
@@ -62,9 +68,12 @@ class Runtime(Protocol):
         however it ended, and even if it never began. ``ended`` must not switch."""
 
 
+doorbell = Doorbell()
+
+
 class GeventParker(HubWaiter):  # type: ignore[type-arg]  # only generic in the stubs
-    """For a greenlet of the hub in which it is made. Without an ``__init__`` and a dictionary: one
-    is made for each caller who waits."""
+    """For a greenlet of the main thread, whose hub has the doorbell. Without an ``__init__`` and a
+    dictionary: one is made for each caller who waits."""
 
     __slots__ = ("alarm", "due", "error", "queued_at", "slot")
     slot: Slot | None
@@ -87,14 +96,10 @@ class GeventParker(HubWaiter):  # type: ignore[type-arg]  # only generic in the 
         # A HubWaiter switches only into a greenlet that still sits in its own get(): a wake that
         # arrives after the sleeper was killed is harmless.
         hub = self.hub
-        loop: Any = hub.loop
-        if loop is None:
-            return  # the sleeper's thread has ended
         if hub.thread_ident == get_ident():
-            loop.run_callback(self.switch, None)
+            hub.loop.run_callback(self.switch, None)
         else:
-            with suppress(ValueError):  # "operation on destroyed loop": it is just ending
-                loop.run_callback_threadsafe(self.switch, None)
+            doorbell.ring(self.switch)
 
 
 class DaemonParker(GeventParker):
@@ -102,16 +107,45 @@ class DaemonParker(GeventParker):
     keeps_loop_alive = False
 
 
+class OtherParker(GeventParker):
+    """For a greenlet of any other thread. A doorbell of its own, as such a thread, and its hub, may
+    end without a word."""
+
+    __slots__ = ("_bell", "_woken")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._woken = False
+        self._bell = self.hub.loop.async_()
+
+    def park(self, seconds: float) -> None:
+        self._bell.start(self.switch, None)
+        try:
+            if not self._woken:
+                super().park(seconds)
+        finally:
+            self._bell.stop()
+            self._woken = False
+
+    def wake(self) -> None:
+        self._woken = True
+        with suppress(ValueError):  # the sleeper's thread has ended
+            self._bell.send()
+
+
 class _Work(Greenlet):  # type: ignore[type-arg]  # only generic in the stubs
     spawning_stack_limit = 0  # to note where it was begun takes as long as to begin it
 
 
 class GeventRuntime:
-    parker = GeventParker
+    main_parker = GeventParker
+
+    def parker(self) -> GeventParker:
+        return _fitting(GeventParker())
 
     def daemon_parker(self) -> GeventParker:
         # Only the main thread's loop is kept alive by others: a loop of our own would end at once.
-        return DaemonParker() if get_hub().main_hub else GeventParker()
+        return _fitting(DaemonParker())
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
         if is_main_thread():
@@ -123,6 +157,15 @@ class GeventRuntime:
             # The loop of another thread turns only while that thread waits: work begun there
             # could be left half done. A thread of its own finishes it.
             _start_new_thread(_run_with_own_hub, (work, ended))
+
+
+def _fitting(parker: GeventParker) -> GeventParker:
+    """It, or what another thread than the main one needs."""
+    hub: Any = parker.hub
+    if not hub.main_hub:
+        return OtherParker()
+    doorbell.hang(hub)
+    return parker
 
 
 def _run(work: Callable[[], None], ended: Callable[[], None]) -> None:
@@ -161,7 +204,7 @@ class ThreadParker:
 
 
 class ThreadRuntime:
-    parker = daemon_parker = ThreadParker
+    main_parker = parker = daemon_parker = ThreadParker
 
     def spawn(self, work: Callable[[], None], ended: Callable[[], None]) -> None:
         if gevent_has_patched():  # since: it has to be a real thread all the same

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
+import gevent.event
 import pytest
 from gevent.threadpool import ThreadPool
 
+from django_pgpool.pool.doorbell import Doorbell
 from django_pgpool.pool.runtime import GeventParker, GeventRuntime, ThreadParker
+from pool.conftest import eventually
 
 
 def test_a_wake_before_the_park_is_not_lost() -> None:
-    for parker in (GeventParker(), ThreadParker()):
+    for parker in (GeventRuntime().parker(), ThreadParker()):
         parker.wake()
         started = time.monotonic()
         parker.park(30.0)
@@ -25,12 +28,14 @@ def test_a_wake_before_the_park_is_not_lost() -> None:
 @pytest.mark.parametrize("make", [GeventParker, ThreadParker])
 def test_several_wakes_are_as_good_as_one(make: Callable[[], Any]) -> None:
     parker = make()
+    started = time.monotonic()
     parker.wake()
     parker.wake()
     parker.park(30.0)
     gevent.sleep(0)  # a second callback of the hub finds nobody
     parker.wake()
     parker.park(30.0)
+    assert time.monotonic() - started < 10.0
 
 
 @pytest.mark.parametrize("make", [GeventParker, ThreadParker])
@@ -77,25 +82,88 @@ def test_a_wake_and_a_kill_in_one_turn_of_the_loop_do_not_confuse_the_next_park(
     assert log == ["killed", "slept"]
 
 
-def test_a_greenlet_is_woken_from_another_thread() -> None:
-    parker = GeventRuntime().parker()
-    waker = ThreadPool(1)
-    waker.spawn(parker.wake)
+def make_main() -> GeventParker:
+    return GeventRuntime().parker()
+
+
+def make_daemon() -> GeventParker:
+    return GeventRuntime().daemon_parker()
+
+
+@pytest.fixture
+def foreign() -> Iterator[ThreadPool]:
+    thread = ThreadPool(1)
+    yield thread
+    thread.kill()
+
+
+@pytest.mark.parametrize("make", [make_main, make_daemon])
+def test_a_greenlet_is_woken_from_another_thread(
+    make: Callable[[], GeventParker], foreign: ThreadPool
+) -> None:
+    parker = make()
+    waking = foreign.spawn(parker.wake)
     started = time.monotonic()
     parker.park(30.0)
     assert time.monotonic() - started < 10.0
-    waker.kill()
+    waking.get()
 
 
-def test_waking_one_whose_thread_has_ended_is_harmless() -> None:
-    foreign = ThreadPool(1)
-    parker = foreign.apply(GeventParker)
-    foreign.kill()
-    end = time.monotonic() + 5.0
-    while parker.hub.loop is not None and time.monotonic() < end:
-        gevent.sleep(0.005)
+def test_a_greenlet_of_another_thread_is_woken_from_this_one(foreign: ThreadPool) -> None:
+    parker = foreign.apply(GeventRuntime().parker)
+    started = time.monotonic()
     parker.wake()
-    parker.hub.thread_ident  # noqa: B018  still there: only its loop is gone
+    parker.wake()
+    foreign.apply(parker.park, (30.0,))  # they were not lost
+    parking = foreign.spawn(parker.park, 30.0)
+    eventually(lambda: parker.greenlet is not None, gevent.sleep)
+    parker.wake()
+    parking.get()
+    assert time.monotonic() - started < 10.0
+
+
+def test_a_wake_from_another_thread_does_not_touch_the_loops_own_count(foreign: ThreadPool) -> None:
+    """gevent's run_callback_threadsafe() does; what it adds and the loop takes away at the same
+    moment may be lost."""
+
+    def wake_all() -> list[int]:
+        before = loop.activecnt
+        for _ in range(10):
+            for parker in parkers:
+                parker.wake()
+        return [before, loop.activecnt]
+
+    parkers = [make_main(), make_daemon()]
+    loop: Any = parkers[0].hub.loop
+    before, after = foreign.apply(wake_all)
+    assert before == after
+    for parker in parkers:
+        parker.park(30.0)
+    parkers = [foreign.apply(GeventRuntime().parker)]
+    loop = parkers[0].hub.loop
+    before, after = wake_all()
+    assert before == after
+
+
+def test_calls_are_answered_though_one_is_interrupted() -> None:
+    doorbell, answered = Doorbell(), gevent.event.Event()
+
+    def interrupted(_: None) -> None:
+        raise KeyboardInterrupt
+
+    doorbell.hang(gevent.get_hub())
+    doorbell.ring(interrupted)
+    doorbell.ring(lambda _: answered.set())
+    with pytest.raises(KeyboardInterrupt):
+        gevent.sleep(30.0)
+    assert answered.wait(10.0)
+
+
+def test_waking_one_whose_thread_has_ended_is_harmless(foreign: ThreadPool) -> None:
+    parker = foreign.apply(GeventRuntime().parker)
+    foreign.kill()
+    eventually(lambda: parker.hub.loop is None, gevent.sleep)
+    parker.wake()
 
 
 @pytest.mark.threads

@@ -1,0 +1,49 @@
+"""How other threads have something done in the main thread's hub.
+
+gevent's ``run_callback_threadsafe()`` changes the count of what keeps a loop alive from the other
+thread, while the loop changes it, too. A count that is lost there ends the loop one day, beneath
+all who wait in it: LoopExit. Only an ``async_`` watcher may be told something by another thread.
+https://github.com/gevent/gevent/issues/2212
+https://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod#code_ev_async_code_how_to_wake_up_an
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+
+class Doorbell:
+    """It does not keep the loop alive."""
+
+    __slots__ = ("_bell", "_calls", "hub")
+
+    def __init__(self) -> None:
+        self.hub: Any = None
+        """Where it hangs."""
+        self._bell: Any = None
+        self._calls: deque[Callable[[None], object]] = deque()
+
+    def hang(self, hub: Any) -> None:
+        """In the thread of this hub. It hangs in one at a time: the last."""
+        if hub is not self.hub:
+            bell = hub.loop.async_(ref=False)
+            bell.start(self._answer)
+            self._bell, self.hub = bell, hub
+
+    def ring(self, call: Callable[[None], object]) -> None:
+        """Have it called by the hub, with None. In any thread; never switches."""
+        self._calls.append(call)
+        with suppress(ValueError):  # the loop has been destroyed
+            self._bell.send()
+
+    def _answer(self) -> None:
+        """In the hub."""
+        try:
+            while self._calls:
+                self._calls.popleft()(None)
+        finally:
+            if self._calls:  # a signal handler's exception; what is left is for the next time
+                self._bell.send()
