@@ -23,6 +23,7 @@ from greenlet import getcurrent
 
 from .pool import Pool, Slot
 from .pool.runtime import is_main_thread
+from .process import after_fork_in_child
 
 _process = os.getpid()
 """Not this one, in a forked child, while the interpreter ends the threads of the parent there: that
@@ -34,7 +35,7 @@ def _after_fork_in_child() -> None:
     _process = os.getpid()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+after_fork_in_child(_after_fork_in_child)
 
 
 _holds: set[ref[Hold]] = set()

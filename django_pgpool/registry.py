@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +19,7 @@ from .options import PoolOptions, is_pooled, parse
 from .patching import check_patching
 from .pool import Pool, Snapshot
 from .pool.runtime import allocate_lock
+from .process import after_fork_in_child, at_exit
 
 if TYPE_CHECKING:
     from .wrapper import PooledMixin
@@ -215,5 +214,5 @@ def _after_fork_in_child() -> None:
     _pools.clear()
 
 
-atexit.register(_at_exit)
-os.register_at_fork(after_in_child=_after_fork_in_child)
+at_exit(_at_exit)
+after_fork_in_child(_after_fork_in_child)

@@ -1,63 +1,30 @@
 """docs/recipes.md: gunicorn's recipes, run as they stand there."""
 
 import itertools
-import json
 import os
 import signal
 import time
-from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException
 
 import gevent
 import pytest
 from support import recipes
 from support.gunicorn import site_under_gunicorn
-from support.recipes import URLS, write_site
+from support.recipes import URLS
+from support.recipes_workers import AFTER_A_QUERY, SITE, of_both_workers, pids, recipe_site
 from support.waiting import eventually, join
-
-SITE = """
-    from django.core.wsgi import get_wsgi_application
-    application = get_wsgi_application()
-    """
 
 
 @pytest.fixture
 def site(tmp_path, server):
-    """``site(*options)`` is a site under gunicorn, in ``tmp_path``. It answers with the pids of its
-    worker and its session. The sessions are called ``site.name``."""
+    """``site(*options)`` is a site under gunicorn, in ``tmp_path``."""
 
-    @contextmanager
     def start(*options, code=SITE, conf="", directory=tmp_path, maxsize=2):
-        write_site(directory)
-        pool = {"maxsize": maxsize, "maxwait": 20, "application_name": f"recipe_{os.getpid()}"}
-        env = {
-            "DJANGO_SETTINGS_MODULE": "recipe_settings",
-            "PGPOOL_TEST_OPTIONS": json.dumps(pool),
-        }
-        with site_under_gunicorn(directory, code, *options, conf=conf, **env) as running:
-            running.name = pool["application_name"]
-            running.directory = directory
-            yield running
-        eventually(lambda: not server.backends(f"recipe_{os.getpid()}"))
+        serve = partial(site_under_gunicorn, directory, code, *options, conf=conf)
+        return recipe_site(server, directory, serve, maxsize)
 
     return start
-
-
-def pids(site):
-    return json.loads(site.get("/pids"))
-
-
-def of_both_workers(site):
-    """Sessions by worker, once two have answered."""
-    seen = {}
-
-    def ask():
-        for worker, session, _ in join([gevent.spawn(pids, site) for _ in range(10)]):
-            seen.setdefault(worker, set()).add(session)
-        return len(seen) == 2
-
-    eventually(ask)
-    return seen
 
 
 @pytest.mark.long
@@ -71,17 +38,8 @@ def test_each_worker_has_its_own_pool(site, server):
 
 @pytest.mark.long
 def test_preload(site, server):
-    code = f"""
-    import pathlib, os
-    {SITE.strip()}
-    from django.db import connection
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        pathlib.Path("master").write_text(str(cursor.fetchone()[0]))
-    connection.close()
-    """
     conf = recipes.block("gunicorn --preload", "gunicorn.conf.py")
-    with site(code=code, conf=conf) as running:
+    with site(code=AFTER_A_QUERY, conf=conf) as running:
         one, other = of_both_workers(running).values()
         masters = {int((running.directory / "master").read_text())}
         assert not one & other

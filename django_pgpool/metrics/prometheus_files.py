@@ -8,8 +8,6 @@ process without connections is not woken.
 
 from __future__ import annotations
 
-import atexit
-import os
 from contextlib import suppress
 from functools import cache
 from time import monotonic
@@ -24,6 +22,7 @@ from .. import registry
 from ..pool import Event, Pool
 from ..pool.reaper import NEVER, Reaper
 from ..pool.runtime import allocate_lock, current_runtime
+from ..process import after_fork_in_child, at_exit
 from . import readings
 from .prometheus import ENDS, HISTOGRAMS, NUMBERS, Histogram, Numbers
 from .readings import Reading
@@ -130,8 +129,8 @@ def mirror() -> None:
     if _mirror is None:
         _mirror = Mirror()
         registry.watch(_watch)
-        atexit.register(_write)
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        at_exit(_write)
+        after_fork_in_child(_after_fork_in_child)
 
 
 def _watch(pool: Pool[Any]) -> None:

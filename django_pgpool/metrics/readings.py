@@ -4,7 +4,6 @@ pools an alias has had. Reading them opens no connection.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ..pool import Pool, Reason, Snapshot
 from ..pool.buckets import Buckets
 from ..pool.runtime import allocate_lock
 from ..pool.timed import Meter, meter
+from ..process import after_fork_in_child
 
 COUNTERS = ("exhausted", "rejected", "abandoned", "reclaimed", "open_failures")
 """Of the snapshot."""
@@ -108,7 +108,7 @@ def begin() -> None:
     if not _begun:
         _begun = True
         registry.watch(_account_for)
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        after_fork_in_child(_after_fork_in_child)
 
 
 def read() -> list[Reading]:

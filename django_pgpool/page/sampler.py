@@ -3,7 +3,6 @@ woken up for unless somebody has looked a moment ago."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
@@ -14,6 +13,7 @@ from ..pool import Pool, Snapshot
 from ..pool.reaper import NEVER, Reaper
 from ..pool.runtime import allocate_lock, current_runtime
 from ..pool.timed import Meter, meter, unmeter
+from ..process import after_fork_in_child
 
 EVERY = 2.0
 """Seconds from sample to sample."""
@@ -158,4 +158,4 @@ def _after_fork_in_child() -> None:
         _sampler = None
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+after_fork_in_child(_after_fork_in_child)

@@ -2,50 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
-from socket import AF_UNIX, socket
 
-from .processes import environment
-from .waiting import eventually
-
-
-class Site:
-    """``directory`` holds ``site.py``, with ``application``, and ``conf.py``."""
-
-    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
-        self._directory = directory
-        self._process = process
-
-    @property
-    def log(self) -> str:
-        return (self._directory / "site.log").read_text()
-
-    def get(self, address: str) -> str:
-        """The body of the answer, which must be one of status 200."""
-        connection = HTTPConnection("localhost", timeout=20)
-        connection.sock = socket(AF_UNIX)
-        try:
-            connection.sock.settimeout(20)
-            connection.sock.connect(str(self._directory / "socket"))
-            connection.request("GET", address, headers={"Connection": "close"})
-            answer = connection.getresponse()
-            body = answer.read().decode()
-        finally:
-            connection.close()
-        assert answer.status == 200, body + self.log
-        return body
-
-    def _is_up(self) -> bool:
-        assert self._process.poll() is None, self.log
-        return (self._directory / "socket").exists() and "Booting worker" in self.log
+from .served import Site, served
 
 
 @contextmanager
@@ -53,32 +16,10 @@ def site_under_gunicorn(
     directory: Path, code: str, *options: str, conf: str = "", **env: str
 ) -> Iterator[Site]:
     """It runs for the length of the block. ``code`` makes ``application``."""
-    (directory / "a_site.py").write_text(textwrap.dedent(code))
     (directory / "conf.py").write_text(textwrap.dedent(conf))
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "--config", "conf.py"]
     command += ["--bind", f"unix:{directory}/socket", "--worker-tmp-dir", str(directory)]
     # A worker that is told to end while it boots does not hear it.
-    command += ["--graceful-timeout", "1", *options]
-    variables = {**environment(env), "HOME": str(directory), "PYTHONWARNINGS": "default"}
-    variables["PYTHONPATH"] = os.pathsep.join([str(directory), variables["PYTHONPATH"]])
-    with (directory / "site.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "a_site"],
-            cwd=directory,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        site = Site(directory, process)
-        eventually(site._is_up, lambda: site.log)
+    command += ["--graceful-timeout", "1", *options, "a_site"]
+    with served(directory, code, command, env, "Booting worker") as site:
         yield site
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)

@@ -23,8 +23,9 @@ from django.urls import path
 VERSION = 1
 
 def pids(request):
+    seconds = request.GET.get("seconds", "0.02")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid() FROM pg_sleep(0.02)")
+        cursor.execute("SELECT pg_backend_pid() FROM pg_sleep(%s)", [float(seconds)])
         return HttpResponse(json.dumps([os.getpid(), cursor.fetchone()[0], VERSION]))
 
 urlpatterns = [path("pids", pids)]
