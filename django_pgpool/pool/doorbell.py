@@ -42,8 +42,8 @@ class Doorbell:
     def _answer(self) -> None:
         """In the hub."""
         try:
-            while self._calls:
+            for _ in range(len(self._calls)):  # who rings meanwhile is not before all others
                 self._calls.popleft()(None)
         finally:
-            if self._calls:  # a signal handler's exception; what is left is for the next time
+            if self._calls:  # so also after a signal handler's exception
                 self._bell.send()
