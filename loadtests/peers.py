@@ -90,7 +90,7 @@ def installed(python: Path, requirements: tuple[str, ...]) -> dict[str, str]:
     """Versions of ``requirements``, and of what they are made of, in the environment of ``python``,
     by name."""
     names = [requirement.partition("[")[0] for requirement in requirements]
-    command = [python, "-c", _VERSIONS, *names, *BENEATH]
+    command: list[str | Path] = [python, "-c", _VERSIONS, *names, *BENEATH]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return dict(line.split() for line in done.stdout.splitlines())
 

@@ -141,7 +141,8 @@ class ThrowAwayPostgres:
 
     def control(self, action: str, *options: str) -> None:
         """Run pg_ctl, and wait until what it does is done."""
-        command = [self.programs / "pg_ctl", action, "-w", "-t", str(PATIENCE), "-D", self.data]
+        command: list[str | Path] = [self.programs / "pg_ctl", action, "-w", "-t", str(PATIENCE)]
+        command += ["-D", self.data]
         # The server inherits the output: a pipe would never see its end.
         with (self.data / "pg_ctl.log").open("w+") as output:
             done = subprocess.run(

@@ -9,9 +9,13 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
+
+if TYPE_CHECKING:
+    from django_pgpool.pool.alarm import Alarm
+    from django_pgpool.pool.slot import Slot
 
 FOREVER = float("inf")
 
@@ -66,7 +70,10 @@ class Timer:
 
 
 class SimulatedParker:
-    hub = alarm = None
+    hub = None
+    alarm: Alarm | None = None
+    due: float
+    """Never set: without a hub nobody sleeps by the alarm."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -75,7 +82,7 @@ class SimulatedParker:
         self.task: Task | None = None
         """Who sleeps here."""
         self.until = FOREVER
-        self.slot: Any = None
+        self.slot: Slot | None = None
         self.error: BaseException | None = None
         self.queued_at = 0.0
 

@@ -77,7 +77,7 @@ def contestants(pool: PoolSettings) -> tuple[Contestant, ...]:
     reuse = {"MAX_CONNS": size, "REUSE_CONNS": size, "pool": False}
     reuse_about = _about("CONN_MAX_AGE=0", reuse, "no limits to waiting, idleness and age")
     times = {"timeout": pool.maxwait, "max_idle": pool.cleanup, "max_lifetime": pool.expires}
-    sqlalchemy = {"POOL_SIZE": size, "MAX_OVERFLOW": 0}
+    sqlalchemy: dict[str, float] = {"POOL_SIZE": size, "MAX_OVERFLOW": 0}
     sqlalchemy |= {"TIMEOUT": pool.maxwait, "RECYCLE": pool.expires}
     bouncer = {
         "default_pool_size": size,

@@ -30,7 +30,8 @@ class Metric:
 
 
 def _errors(data: Data) -> float:
-    return sum(data["total"]["errors"].values())
+    errors: Mapping[str, int] = data["total"]["errors"]
+    return sum(errors.values())
 
 
 def _milliseconds(what: str, percentile: str) -> Callable[[Data], float | None]:
@@ -52,8 +53,8 @@ def _held(data: Data) -> float | None:
 
 def _cpu(*parts: str) -> Callable[[Data], float | None]:
     def find(data: Data) -> float | None:
-        seconds = [data["cpu"].get(part) for part in parts]
-        completed = data["total"]["completed"]
+        seconds: list[float | None] = [data["cpu"].get(part) for part in parts]
+        completed: int = data["total"]["completed"]
         if seconds[0] is None or not completed:
             return None
         return sum(filter(None, seconds)) * 1000 / completed

@@ -32,12 +32,14 @@ def report(
     console = terminal()
     runs, names = [read(path) for path in results], [path.stem for path in results]
     if compare:
-        for table in pair.compared(*runs):
+        one, other = runs
+        for table in pair.compared(one, other):
             print_table(console, table)
         console.print()
-        page = pair.html(*runs, names)
+        page = pair.html(one, other, names)
     else:
-        print_summary(console, *runs)
-        page = html(*runs)
+        (run,) = runs
+        print_summary(console, run)
+        page = html(run)
     made = write(reports or results[0].parent, f"{'-and-'.join(names)}.html", page)
     say(console, f"report: {made}")

@@ -72,5 +72,8 @@ def render(template: str, figures: Sequence[Figure], **context: Any) -> str:
 def _vega() -> str:
     """The program that draws the charts, in the version that Altair writes for."""
     version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
+    program = vl_convert.javascript_bundle(  # type: ignore[call-arg]  # stubs: no default snippet
+        vl_version=version
+    )
     # ``</script>`` inside it would end the script of the page.
-    return vl_convert.javascript_bundle(vl_version=version).replace("</script>", "<\\/script>")
+    return program.replace("</script>", "<\\/script>")

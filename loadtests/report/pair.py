@@ -107,7 +107,7 @@ RATES: tuple[Measure, ...] = (
 
 def _milliseconds(measure: str, *percentiles: str) -> tuple[Measure, ...]:
     def value(percentile: str) -> Callable[[Data], Value]:
-        return lambda phase: phase[measure][percentile]  # type: ignore[no-any-return]
+        return lambda phase: phase[measure][percentile]
 
     return tuple((percentile, value(percentile), short) for percentile in percentiles)
 
@@ -148,7 +148,7 @@ def _counted(name: str) -> Callable[[Data], Value]:
 
 
 def _cpu(name: str) -> Callable[[Data], Value]:
-    return lambda data: data["cpu"][name]  # type: ignore[no-any-return]
+    return lambda data: data["cpu"][name]
 
 
 def _memory(data: Data) -> Value:

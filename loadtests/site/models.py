@@ -8,8 +8,8 @@ from django.db import models
 class Article(models.Model):
     """Something in stock."""
 
-    name = models.CharField(max_length=80)
-    sold = models.PositiveIntegerField(default=0)
+    name: models.CharField[str, str] = models.CharField(max_length=80)
+    sold: models.PositiveIntegerField[int, int] = models.PositiveIntegerField(default=0)
 
     class Meta:
         app_label = "site"

@@ -78,10 +78,17 @@ def sweep(
     tried = grid({"maxsize": maxsize, "maxwait": maxwait, "expires": expires, "cleanup": cleanup})
 
     def build(settings: dict[str, float]) -> Scenario:
-        pool = {**settings, "maxsize": int(settings["maxsize"])}
-        return kind.build(
-            common(**pool, front=front, workers=run_workers, seed=seed, scale=scale), **own
+        shared = common(
+            maxsize=int(settings["maxsize"]),
+            maxwait=settings["maxwait"],
+            expires=settings["expires"],
+            cleanup=settings["cleanup"],
+            front=front,
+            workers=run_workers,
+            seed=seed,
+            scale=scale,
         )
+        return kind.build(shared, **own)
 
     said = {"scenario": scenario, "rounds": rounds, "front": front.value, "seed": seed}
     said |= {"run-workers": run_workers, "scale": scale, **own}

@@ -87,7 +87,7 @@ def figure(
 
 def folded(name: str, series: Sequence[Series]) -> Chart:
     """Of each of these rows one for each series, as ``series`` and ``value``."""
-    fields = [one.field for one in series]
+    fields: list[str | alt.FieldName] = [one.field for one in series]
     return alt.Chart(alt.NamedData(name)).transform_fold(fields, as_=["series", "value"])
 
 

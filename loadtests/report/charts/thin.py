@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, zip_longest
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 POINTS = 600
 
 Row = dict[str, Any]
+One = TypeVar("One")
 
 
 def step_of(seconds: float) -> float:
@@ -17,7 +18,7 @@ def step_of(seconds: float) -> float:
     return max(1.0, seconds / POINTS)
 
 
-def bins(rows: Sequence[Row], points: int = POINTS) -> Iterator[Sequence[Row]]:
+def bins(rows: Sequence[One], points: int = POINTS) -> Iterator[Sequence[One]]:
     """Neighbours together, so that there are at most ``points`` groups."""
     size = -(-len(rows) // points) or 1
     for start in range(0, len(rows), size):
@@ -26,7 +27,7 @@ def bins(rows: Sequence[Row], points: int = POINTS) -> Iterator[Sequence[Row]]:
 
 def largest(rows: Sequence[Row], key: Callable[[Row], float]) -> list[Row]:
     """Of neighbours the one where ``key`` is largest: peaks stay."""
-    return [{**max(group, key=key), "at": group[0]["at"]} for group in bins(rows)]
+    return [max(group, key=key) | {"at": group[0]["at"]} for group in bins(rows)]
 
 
 def spans(rows: Sequence[Row], end: float) -> list[Row]:
@@ -40,7 +41,7 @@ def only(rows: Sequence[Row], *fields: str) -> list[Row]:
     return [{name: row[name] for name in ("at", "until", *fields)} for row in rows]
 
 
-def closed(rows: Sequence[Row]) -> Iterator[Row]:
+def closed(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """With one more row where a value ends: steps last until then and not only to their start."""
     for row, after in zip_longest(rows, rows[1:]):
         yield row

@@ -37,7 +37,7 @@ class Timeline:
 
     def data(self, **rows: Rows) -> dict[str, Rows]:
         """What the layers of a chart show, by name, together with phases and events."""
-        shown = {name: list(closed(one)) for name, one in rows.items()}
+        shown: dict[str, Rows] = {name: list(closed(one)) for name, one in rows.items()}
         shown |= {"phases": self._bands(), "events": self._numbered()}
         return {
             name: [
@@ -89,8 +89,9 @@ class Timeline:
 
     def level(self, value: float, series: Series) -> Chart:
         """A limit that does not change."""
+        data = alt.Data(values=[{"value": value}])  # type: ignore[no-untyped-call]  # not annotated
         return (
-            alt.Chart(alt.Data(values=[{"value": value}]))
+            alt.Chart(data)
             .mark_rule(color=series.colour, strokeDash=list(series.dash), strokeWidth=1.5)
             .encode(y="value:Q")
         )
