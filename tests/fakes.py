@@ -26,6 +26,10 @@ class ServerFull(DriverError):
     """A failure that is likely to pass."""
 
 
+class ServerRestarting(DriverError):
+    """One that is likely to pass in a moment."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one step of the driver goes: it takes ``seconds``, then raises or returns."""
@@ -41,6 +45,7 @@ FINE = Outcome()
 HELD = Outcome(held=True)
 FAILS = Outcome(error=lambda: DriverError("connection refused"))
 FULL = Outcome(error=lambda: ServerFull("too many clients already"))
+RESTARTING = Outcome(error=lambda: ServerRestarting("the database system is starting up"))
 
 
 def slow(seconds: float) -> Outcome:
@@ -199,10 +204,10 @@ class FakeDriver:
                 self.server.discard(connection)
 
     def is_transient(self, error: BaseException) -> bool:
-        return isinstance(error, ServerFull)
+        return isinstance(error, (ServerFull, ServerRestarting))
 
     def is_full(self, error: BaseException) -> bool:
-        return False
+        return isinstance(error, ServerFull)
 
     # -- inside
 

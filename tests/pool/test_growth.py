@@ -7,7 +7,18 @@ import weakref
 from random import Random
 
 import pytest
-from fakes import FAILS, FULL, HELD, DriverError, FakeConnection, Outcome, ServerFull, slow
+from fakes import (
+    FAILS,
+    FULL,
+    HELD,
+    RESTARTING,
+    DriverError,
+    FakeConnection,
+    Outcome,
+    ServerFull,
+    ServerRestarting,
+    slow,
+)
 from greenlet import GreenletExit
 
 from django_pgpool.exceptions import PoolExhausted
@@ -166,7 +177,7 @@ def test_maxwait_still_ends_that_and_names_the_last_error_as_the_cause(rig: Rig)
 def test_a_server_that_restarts_is_waited_for_a_moment(rig: Rig) -> None:
     rig.build()
     rig.evict(rig.acquire())
-    rig.driver.always("open", FULL)
+    rig.driver.always("open", RESTARTING)
     waiters = rig.waiters(3)
     rig.advance(0.5)
     assert not any(waiter.done for waiter in waiters)
@@ -178,10 +189,18 @@ def test_a_server_that_restarts_is_waited_for_a_moment(rig: Rig) -> None:
 def test_a_server_that_does_not_come_back_is_not_waited_for(rig: Rig) -> None:
     rig.build(maxwait=60.0)
     rig.evict(rig.acquire())
-    rig.driver.always("open", FULL)
+    rig.driver.always("open", RESTARTING)
     waiters = rig.waiters(3)
     rig.advance(3 * PATIENCE)
-    assert [type(waiter.error) for waiter in waiters] == [ServerFull] * 3
+    assert [type(waiter.error) for waiter in waiters] == [ServerRestarting] * 3
+
+
+def test_a_full_server_is_not_waited_for_while_nothing_is_in_use(rig: Rig) -> None:
+    rig.build()
+    rig.evict(rig.acquire())
+    rig.driver.always("open", FULL)
+    (waiter,) = rig.waiters(1)
+    assert isinstance(waiter.error, ServerFull)
 
 
 def test_in_an_outage_later_requests_fail_fast_with_the_real_error(rig: Rig) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db.utils import OperationalError
-from fakes import FULL, HELD, DriverError, Outcome
+from fakes import FULL, HELD, RESTARTING, DriverError, Outcome
 
 from django_pgpool.exceptions import PoolClosed, PoolExhausted
 from pool.conftest import Rig
@@ -45,12 +45,12 @@ def test_others_are_still_waiting_and_one_is_closing(rig: Rig) -> None:
 def test_the_server_has_refused(rig: Rig) -> None:
     rig.build(name="shop", maxsize=2, maxwait=1.5)
     rig.acquire()
-    rig.driver.always("open", FULL)
+    rig.driver.always("open", RESTARTING)
     assert message(rig) == (
         "Pool 'shop': no connection within maxwait=1.5 s (waited 1.50 s). maxsize=2: in use 1, "
-        "opening 0, idle 0; waiting 0. The last attempt to open a connection failed: too many "
-        "clients already. See to the server, the network and the connection's settings: `manage.py "
-        "pgpool shop --probe` names the step that fails."
+        "opening 0, idle 0; waiting 0. The last attempt to open a connection failed: the database "
+        "system is starting up. See to the server, the network and the connection's settings: "
+        "`manage.py pgpool shop --probe` names the step that fails."
     )
 
 
@@ -66,7 +66,6 @@ def test_an_error_of_several_lines_becomes_one(rig: Rig) -> None:
 def test_the_server_is_full(rig: Rig) -> None:
     rig.build(name="shop", maxsize=2, maxwait=1.5)
     rig.acquire()
-    rig.driver.is_full = lambda error: True  # type: ignore[method-assign]
     rig.driver.always("open", FULL)
     assert message(rig).endswith(
         "The last attempt to open a connection failed: too many clients already. The server has no "

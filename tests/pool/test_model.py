@@ -12,7 +12,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from fakes import FAILS, FINE, FULL, HELD, DriverError, FakeDriver, Outcome
+from fakes import FAILS, FINE, FULL, HELD, RESTARTING, DriverError, FakeDriver, Outcome
 from greenlet import GreenletExit
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -33,7 +33,7 @@ EXAMPLES = int(200 * float(os.environ.get("DJANGO_PGPOOL_STRESS", "1")))
 ANY = st.integers(0, 1_000_000)
 KINDS = ("reset", "close", "farewell", "ping")
 OUTCOMES: dict[str, list[Outcome]] = {
-    "open": [FINE, FINE, FAILS, FULL],
+    "open": [FINE, FINE, FAILS, FULL, RESTARTING],
     "close": [FINE, FAILS],
     "farewell": [FINE, FAILS],
     "ping": [FINE, FAILS, Outcome(result=False)],

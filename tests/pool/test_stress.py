@@ -17,7 +17,7 @@ from typing import Any
 
 import gevent
 import pytest
-from fakes import DriverError, FakeDriver, Outcome, ServerFull
+from fakes import DriverError, FakeDriver, Outcome, ServerFull, ServerRestarting
 from virtual_time import Simulation, Task
 
 from django_pgpool.exceptions import PoolExhausted
@@ -50,6 +50,7 @@ def chooser(random: Random, tick: float, *, endless: bool) -> Callable[[str], Ou
         "open": [
             Outcome(error=lambda: DriverError("refused")),
             Outcome(error=lambda: ServerFull("full")),
+            Outcome(error=lambda: ServerRestarting("starting up")),
             Outcome(tick * 2, error=lambda: DriverError("timed out")),
         ],
         "ping": [Outcome(result=False), Outcome(tick, error=lambda: DriverError("odd"))],
