@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -21,15 +22,16 @@ sys.path[:0] = [path for path in (str(TESTS), str(TESTS.parent)) if path not in 
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 
 import django
-from support.driver import IS_PSYCOPG3  # before Django looks which driver there is
+from support.driver import IS_PSYCOPG3, database  # before Django looks which driver there is
 
 if IS_PSYCOPG3:
     collect_ignore = ["pool", "loadtests"]  # know no driver; have sites that are about psycopg2
 django.setup()
 
+import gevent
 import settings
 import structlog
-from django.db import connections
+from django.db import Error, connections
 from support.aliases import Alias, Aliases
 from support.server import URL_VARIABLE, Server, running_server
 
@@ -48,6 +50,24 @@ def server() -> Iterator[Server]:
         default.close()
         default.close_pool()
         yield server
+
+
+@pytest.fixture(autouse=True)
+def hub_errors() -> Iterator[list[BaseException]]:
+    """What was raised in callbacks of the hub, and in greenlets: gevent prints it, and nobody may
+    ever look. A test takes out what it means. The database's errors are for those who join."""
+    errors: list[BaseException] = []
+    hub = gevent.get_hub()
+    handle_error = hub.handle_error
+
+    def note(context: Any, kind: type[BaseException], error: BaseException, where: Any) -> None:
+        if not issubclass(kind, (*hub.NOT_ERROR, Error, database.Error)):
+            errors.append(error)
+        handle_error(context, kind, error, where)
+
+    with patch.object(hub, "handle_error", note):
+        yield errors
+    assert errors == []
 
 
 @pytest.fixture

@@ -123,13 +123,14 @@ def test_a_crowd_counts_every_operation():
     assert max(done.values()) - min(done.values()) <= 1  # they took turns
 
 
-def test_a_crowd_passes_an_error_on():
+def test_a_crowd_passes_an_error_on(hub_errors):
     def operation():
         gevent.sleep(0)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         crowd(operation, 0.01, greenlets=2)
+    hub_errors.clear()
 
 
 def test_a_loop_tells_microseconds():

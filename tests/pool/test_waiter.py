@@ -44,7 +44,7 @@ def test_a_park_ends_by_itself(make: Callable[[], Any], seconds: float) -> None:
     make().park(seconds)
 
 
-def test_waking_the_dead_is_harmless() -> None:
+def test_waking_the_dead_is_harmless(hub_errors: list[BaseException]) -> None:
     parkers = []
 
     def sleep() -> None:
@@ -56,7 +56,7 @@ def test_waking_the_dead_is_harmless() -> None:
     sleeper.kill()
     parkers[0].wake()
     gevent.sleep(0)
-    assert sleeper.dead
+    assert hub_errors == []
 
 
 def test_a_wake_and_a_kill_in_one_turn_of_the_loop_do_not_confuse_the_next_park() -> None:
@@ -145,7 +145,7 @@ def test_a_wake_from_another_thread_does_not_touch_the_loops_own_count(foreign: 
     assert before == after
 
 
-def test_calls_are_answered_though_one_is_interrupted() -> None:
+def test_calls_are_answered_though_one_is_interrupted(hub_errors: list[BaseException]) -> None:
     doorbell, answered = Doorbell(), gevent.event.Event()
 
     def interrupted(_: None) -> None:
@@ -157,6 +157,7 @@ def test_calls_are_answered_though_one_is_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
         gevent.sleep(30.0)
     assert answered.wait(10.0)
+    assert isinstance(hub_errors.pop(), KeyboardInterrupt)
 
 
 def test_waking_one_whose_thread_has_ended_is_harmless(foreign: ThreadPool) -> None:
