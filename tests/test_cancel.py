@@ -1,5 +1,7 @@
 """A statement that nobody waits for any more does not go on at the server."""
 
+from unittest.mock import Mock
+
 import gevent
 import pytest
 from django.db import OperationalError
@@ -27,6 +29,7 @@ def test_a_statement_is_cancelled_at_the_server(alias, server, how):
 
 
 def test_a_slot_counts_until_the_killed_statement_has_ended(alias, server):
+    alias.ask("SELECT 1")
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
         alias.value("SELECT pg_sleep(60)")
     for _ in range(20):
@@ -38,24 +41,35 @@ def test_a_slot_counts_until_the_killed_statement_has_ended(alias, server):
 
 def test_without_cancel_timeout_it_runs_on(make_alias):
     alias = make_alias(maxsize=1, cancel_timeout=None)
+    alias.ask("SELECT 1")
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
         alias.value("SELECT pg_sleep(2)")
     assert alias.states == ["active"]
 
 
-def silent(descriptor, event, seconds, **kwargs):
-    """A server that does not answer."""
-    gevent.sleep(seconds)
-    raise TimeoutError
+@pytest.fixture
+def silence(monkeypatch):
+    """A server that does not answer to a cancel; has it been waited for?"""
+
+    def wait_for(descriptor, event, seconds, **kwargs):
+        gevent.sleep(seconds)
+        raise TimeoutError
+
+    silence = Mock(side_effect=wait_for)
+    monkeypatch.setattr(cancelling, "wait_for", silence)
+    return silence
 
 
 @pytest.fixture(params=["non-blocking", "blocking"])
 def libpq(request, monkeypatch):
     """The binary packages have a libpq with non-blocking cancels; an older one must do, too."""
-    if request.param == "blocking":
+    blocking = request.param == "blocking"
+    if blocking:
         monkeypatch.setattr(cancelling, "_non_blocking", None)
-    else:
-        assert cancelling._non_blocking is not None
+    in_thread = Mock(wraps=cancelling._cancel_in_thread)
+    monkeypatch.setattr(cancelling, "_cancel_in_thread", in_thread)
+    yield
+    assert in_thread.called == blocking
 
 
 @pytest.mark.usefixtures("libpq")
@@ -80,26 +94,28 @@ def test_a_cancel_that_overtakes_its_statement_is_repeated(alias, monkeypatch):
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
         alias.value("SELECT pg_sleep(60)")
     eventually(lambda: pid not in alias.pids, "the statement is still running", seconds=5)
-    assert len(cancels) == 2
+    assert len(cancels) >= 2
 
 
-def test_a_cancel_that_takes_too_long_is_not_waited_for(make_alias, monkeypatch):
+def test_a_cancel_that_takes_too_long_is_not_waited_for(make_alias, silence):
     alias = make_alias(maxsize=1, cancel_timeout=0.05)
-    monkeypatch.setattr(cancelling, "wait_for", silent)
+    alias.ask("SELECT 1")
     with Elapsed() as elapsed:
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
             alias.value("SELECT pg_sleep(1)")
     assert elapsed.seconds < 0.9
+    assert silence.called
     assert alias.pool.snapshot().in_use == 0
 
 
-def test_an_outer_timeout_during_the_cancel_is_not_lost(make_alias, monkeypatch):
+def test_an_outer_timeout_during_the_cancel_is_not_lost(make_alias, silence):
     alias = make_alias(maxsize=1, cancel_timeout=30.0)
-    monkeypatch.setattr(cancelling, "wait_for", silent)
+    alias.ask("SELECT 1")
     outer = gevent.Timeout(0.2)
     with pytest.raises(gevent.Timeout) as caught, outer, gevent.Timeout(0.05), alias.request():
         alias.value("SELECT pg_sleep(1)")
     assert caught.value is outer
+    assert silence.called
 
 
 def test_read_timeout_ends_a_statement_in_silence(make_alias):
