@@ -18,6 +18,8 @@ def no_descriptor_left():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
     try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.dup(0)
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

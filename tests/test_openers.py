@@ -1,11 +1,10 @@
 """What follows from the settings is found out once, as far as it does follow from them."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import gevent
 import pytest
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from django.utils.functional import lazy
+from gevent.threadpool import ThreadPool
 from greenlet import getcurrent
 
 from django_pgpool import registry
@@ -97,6 +96,8 @@ def test_who_patches_djangos_method_later_is_called_with_what_django_passes(
 
 
 def test_an_engine_may_keep_something_between_connecting_and_configuring(make_alias):
+    kept = []
+
     class Own(type(make_alias().wrapper)):
         note = None
 
@@ -106,13 +107,14 @@ def test_an_engine_may_keep_something_between_connecting_and_configuring(make_al
 
         def _configure_connection(self, connection):
             if connection is self.connection and self._hold is None:
-                assert self.note == "connected"
+                kept.append(self.note)
             return super()._configure_connection(connection)
 
     alias = make_alias()
     own = Own(alias.settings, alias.name)
     own.ensure_connection()
     own.close()
+    assert kept == ["connected"]
 
 
 def test_what_is_known_does_not_show_the_password(make_alias):
@@ -128,7 +130,8 @@ def test_native_threads_open_with_a_role(make_alias, role):
     def ask():
         return alias.ask("SELECT current_user")
 
-    with ThreadPoolExecutor(1) as threads:
-        assert threads.submit(ask).result() == role
+    workers = ThreadPool(1)
+    assert workers.apply(ask) == role
+    workers.kill()
     alias.pool.drain()
     assert alias.ask("SELECT current_user") == role

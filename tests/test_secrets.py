@@ -3,6 +3,7 @@
 import logging
 import traceback
 from contextlib import ExitStack, closing, suppress
+from inspect import unwrap
 from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.template import Context, Engine
 from django.views.debug import ExceptionReporter
 from prometheus_client import CollectorRegistry, generate_latest
@@ -162,6 +164,8 @@ def test_error_pages_that_show_local_variables_do_not_show_it(
             alias.pool.maxwait = 0.01
         with pytest.raises(Error) as caught:
             alias.wrapper.ensure_connection()
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(caught.tb)]
+    assert (unwrap(BaseDatabaseWrapper.connect).__code__ in codes) == (not short)
     report = ExceptionReporter(None, caught.type, caught.value, caught.tb)
     page = report.get_traceback_html()
     assert shown in page

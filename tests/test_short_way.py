@@ -3,6 +3,7 @@
 import inspect
 import textwrap
 from functools import partial, wraps
+from unittest.mock import patch
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -49,7 +50,7 @@ def history(request):
 def test_every_attribute_is_as_after_djangos_own(
     make_alias, history, autocommit, checks, monkeypatch
 ):
-    states = []
+    states, params = [], "get_connection_params"
     for short in (True, False):
         monkeypatch.setattr(DatabaseWrapper, "_takes_the_short_way", short)
         alias = make_alias(
@@ -69,9 +70,11 @@ def test_every_attribute_is_as_after_djangos_own(
 
         connection_created.connect(hear)
         try:
-            wrapper.connect()
+            with patch.object(wrapper, params, wraps=getattr(wrapper, params)) as asked:
+                wrapper.connect()
         finally:
             connection_created.disconnect(hear)
+        assert asked.called == (not short), "Django's own asks for the parameters each time"
         state = {
             name: value
             for name, value in vars(wrapper).items()

@@ -9,10 +9,11 @@ from support.driver import only_psycopg2
 
 @only_psycopg2("psycopg asks libpq before it waits")
 def test_an_opening_does_not_queue_in_the_hub_to_write(alias, monkeypatch):
-    def wait_write(descriptor):
+    def wait_write(descriptor, timeout=None):
         raise AssertionError("there was room to write")
 
-    monkeypatch.setattr("django_pgpool.drivers.waiting.wait_write", wait_write)
+    for module in ("django_pgpool.drivers.waiting", "psycogreen.gevent"):
+        monkeypatch.setattr(f"{module}.wait_write", wait_write)
     assert alias.ask("SELECT 1") == 1
 
 

@@ -55,9 +55,10 @@ def test_nothing_is_measured_unless_somebody_looks(alias, brief):
 
 
 def test_who_acquired_while_somebody_looked_may_release_when_nobody_does(alias, brief):
-    wrapper = alias.wrapper
+    alias.ask("SELECT 1")
     brief.look()
-    wrapper.ensure_connection()
+    alias.wrapper.ensure_connection()
+    assert type(alias.pool) is TimedPool
     waiting = gevent.spawn(alias.ask, "SELECT 1")
     eventually(lambda: alias.pool.snapshot().waiting == 1)
     eventually(lambda: type(alias.pool) is Pool)

@@ -71,6 +71,7 @@ class Invariants:
 
     def _slots_add_up(self) -> None:
         pool, numbers = self.pool, self.pool.snapshot()
+        assert all(type(slot) is RecordedSlot for slot in pool._slots)
         states = [slot.state for slot in pool._slots]
         assert numbers.size == len(states)
         assert numbers.opening == states.count(State.OPENING)

@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from fakes import FAILS, FULL, HELD, Recorder, slow
+from fakes import FAILS, FULL, Recorder, slow
+from greenlet import GreenletExit
+from virtual_time import Task
 
 from django_pgpool.pool import Event, Level, ledger
 from pool.conftest import Rig
@@ -200,24 +202,35 @@ def test_one_that_cannot_say_whether_it_listens_is_told(rig: Rig) -> None:
 
 
 def test_observers_that_switch_do_no_harm(rig: Rig) -> None:
-    rig.build(maxsize=3, observers=[lambda _: rig.simulation.sleep(0.01), rig.recorder])
+    def sleepy(event: Event) -> None:
+        rig.simulation.sleep(0.01)
+        rig.recorder(event)
+
+    rig.build(maxsize=3, observers=[sleepy])
     busy_day(rig)
+    assert {"connection_opened", "connection_closed", "pool_grew"} <= set(rig.recorder.names)
 
 
 def test_observers_that_are_killed_do_no_harm(rig: Rig) -> None:
-    def killed(event: Event) -> None:
+    killed: list[Task] = []
+
+    def dies(event: Event) -> None:
         task = rig.simulation.current
         assert task is not None
         rig.kill(task)
+        killed.append(task)
         rig.simulation.sleep(0.01)
 
-    rig.build(maxsize=3, observers=[killed])
+    rig.build(maxsize=3, observers=[dies])
     busy_day(rig)
+    assert {type(task.error) for task in killed} == {GreenletExit}
 
 
 def test_an_observer_may_use_the_pool(rig: Rig) -> None:
+    sizes: list[tuple[int, int]] = []
+
     def curious(event: Event) -> None:
-        assert rig.pool.snapshot().size == event.size
+        sizes.append((event.size, rig.pool.snapshot().size))
         if event.event == "connection_closed":
             slot = rig.pool.acquire()
             rig.pool.release(slot, slot.lease)
@@ -225,17 +238,22 @@ def test_an_observer_may_use_the_pool(rig: Rig) -> None:
     rig.build(maxsize=1, observers=[curious, rig.recorder])
     rig.evict(rig.acquire())
     assert rig.numbers.idle == 1
+    assert sizes
+    assert all(told == found for told, found in sizes)
 
 
 def test_an_observer_that_never_returns_holds_up_nobody_else(rig: Rig) -> None:
-    def stuck(event: Event) -> None:
-        if event.event == "connection_opened" and event.size == 1:
+    stuck: list[Event] = []
+
+    def observe(event: Event) -> None:
+        if event.event == "connection_opened" and not stuck:
+            stuck.append(event)
             rig.simulation.sleep(float("inf"))
 
-    rig.build(maxsize=2, observers=[stuck])
+    rig.build(maxsize=2, observers=[observe])
     waiters = rig.waiters(2)
     rig.advance(1.0)
+    assert stuck
     assert all(waiter.done for waiter in waiters)
     rig.release(*[waiter.get() for waiter in waiters])
     assert rig.numbers.idle == 2
-    rig.driver.always("open", HELD)

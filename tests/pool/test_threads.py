@@ -323,9 +323,10 @@ def test_of_two_threads_that_release_the_same_only_one_succeeds() -> None:
     pool: Pool[Any] = Pool(FakeDriver(runtime), runtime=runtime)
     slot = pool.acquire()
     lease = slot.lease
-    reset = pool._reset
+    reset, resets = pool._reset, []
 
     def meanwhile(connection: Any) -> Any:
+        resets.append(connection)
         with pytest.raises(RuntimeError, match="released before"):
             pool.release(slot, lease)
         return reset(connection)
@@ -334,6 +335,7 @@ def test_of_two_threads_that_release_the_same_only_one_succeeds() -> None:
     pool.release(slot, lease)
     with pytest.raises(RuntimeError, match="released before"):
         pool.release(slot, lease)
+    assert resets == [slot.connection]
     assert pool.snapshot().idle == 1
     assert pool.acquire().lease not in (lease, -lease)
     pool.close()

@@ -99,7 +99,10 @@ def test_a_pool_at_work_begins_to_be_timed(rig: Rig) -> None:
 
 @pytest.mark.parametrize("where", Meter._fields)
 def test_who_is_killed_while_a_meter_is_told_loses_no_slot(rig: Rig, where: str) -> None:
+    told: list[float] = []
+
     def dies(seconds: float) -> None:
+        told.append(seconds)
         raise GreenletExit
 
     pool = rig.build(maxsize=1, maxwait=1.0)
@@ -113,6 +116,7 @@ def test_who_is_killed_while_a_meter_is_told_loses_no_slot(rig: Rig, where: str)
         rig.advance(2.0)
         assert rig.numbers.exhausted == 1
         rig.release(slot)
+    assert told
     pool._meter = Told().meter  # type: ignore[attr-defined]
     rig.is_whole()
 
