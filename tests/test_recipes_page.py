@@ -20,6 +20,11 @@ RUN_BY = {
         "test_gunicorn.py::test_a_statement_longer_than_the_graceful_timeout_is_cancelled",
         "test_checks.py::test_waiting_for_longer_than_the_graceful_timeout_is_a_warning",
     ],
+    "uWSGI with gevent": [
+        "test_recipes_uwsgi.py::test_each_worker_has_its_own_connections",
+        "test_recipes_uwsgi.py::test_at_the_end_what_runs_is_cancelled",
+        "test_patching.py::test_patched_after_django_db_was_imported_is_a_loud_error",
+    ],
     "gevent.pywsgi": ["test_recipes_servers.py::test_pywsgi"],
     "Celery with -P gevent": ["test_recipes_servers.py::test_celery_with_gevent"],
     "Celery with prefork": ["test_celery.py::test_prefork"],
