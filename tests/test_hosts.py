@@ -1,6 +1,6 @@
 """Several hosts, or several addresses of one: each is tried, for connect_timeout, as libpq has it.
 
-With a standby among them: test_faults_servers.
+With a standby among them: faults/test_faults_servers.
 """
 
 from socket import EAI_AGAIN

@@ -16,7 +16,7 @@ RUN_BY = {
     "gunicorn --reload": ["test_recipes_gunicorn.py::test_reload"],
     "gunicorn, stopping and replacing workers": [
         "test_recipes_gunicorn.py::test_workers_that_are_replaced",
-        "test_faults_processes.py::test_gunicorn_stopped_under_load_answers_what_it_has_taken",
+        "faults/test_faults_processes.py::test_gunicorn_stopped_under_load_answers_what_it_has_taken",
         "test_gunicorn.py::test_a_statement_longer_than_the_graceful_timeout_is_cancelled",
         "test_checks.py::test_waiting_for_longer_than_the_graceful_timeout_is_a_warning",
     ],
@@ -65,8 +65,8 @@ RUN_BY = {
     ],
     "Failover": [
         "test_recipes.py::test_settings_of_a_failover",
-        "test_faults_servers.py::test_after_a_failover_work_goes_on_at_the_new_primary",
-        "test_faults_servers.py::"
+        "faults/test_faults_servers.py::test_after_a_failover_work_goes_on_at_the_new_primary",
+        "faults/test_faults_servers.py::"
         "test_connections_to_a_standby_are_replaced_as_soon_as_it_refuses_a_write",
         "test_hosts.py::test_after_a_silent_host_the_next_one_is_tried",
     ],
