@@ -54,8 +54,9 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def hub_errors() -> Iterator[list[BaseException]]:
-    """What was raised in callbacks of the hub, and in greenlets: gevent prints it, and nobody may
-    ever look. A test takes out what it means. The database's errors are for those who join."""
+    """What was raised in callbacks of the main thread's hub, and in its greenlets: gevent prints
+    it, and nobody may ever look. A test takes out what it means. The database's errors are for
+    those who join."""
     errors: list[BaseException] = []
     hub = gevent.get_hub()
     handle_error = hub.handle_error

@@ -104,7 +104,7 @@ def test_while_the_dns_fails_for_the_moment_who_waits_gets_a_connection_in_use(
 ):
     def getaddrinfo(host, port, *, type=0):  # noqa: A002  as in the standard library
         if failing:
-            raise resolving.socket.gaierror(EAI_AGAIN, "Temporary failure in name resolution")
+            raise resolving.socket.gaierror(EAI_AGAIN, "Try again")  # as musl says it
         return [(0, type, 0, "", (LOCALHOST, 0))]
 
     failing = False

@@ -22,12 +22,21 @@ def say(what):
 
 said = []
 uwsgi = sys.modules["uwsgi"] = ModuleType("uwsgi")
+uwsgi.masterpid = lambda: {master}
 uwsgi.post_fork_hook, uwsgi.atexit = say("site's fork"), say("site's end")
+uwsgi.spooler = spooler = say("spooled")
 from django_pgpool import process
 process.after_fork_in_child(say("fork"))
 process.at_exit(say("end"))
+try:
+    from uwsgidecorators import postfork
+except Exception:
+    pass
+else:
+    postfork(say("decorated"))
 uwsgi.post_fork_hook()
 uwsgi.atexit()
+assert uwsgi.spooler is spooler
 print(*said, sep=", ")
 """
 
@@ -68,5 +77,13 @@ def test_at_the_end_what_runs_is_cancelled(site, server, hub_errors):
     hub_errors.clear()  # the client's, who was hung up on
 
 
-def test_hooks_of_the_sites_own_are_called_too():
-    assert run_python(HOOKS).ok() == "site's fork, fork, end, site's end\n"
+@linux
+@pytest.mark.parametrize(
+    ("master", "said"),
+    [
+        (0, "fork, site's fork, end, site's end"),
+        (1, "fork, site's fork, decorated, end, site's end"),
+    ],
+)
+def test_hooks_of_the_sites_own_are_called_after_ours(master, said):
+    assert run_python(HOOKS.replace("{master}", f"{master}")).ok() == f"{said}\n"

@@ -94,8 +94,12 @@ def _interrupt(connection: Any, seconds: float) -> None:
 
 def hang_up(connection: Any) -> None:
     """Have a wait for the server fail, whoever is in it."""
-    with suppress(OSError), _Socket(fileno=os.dup(connection.fileno())) as other_end:
-        other_end.shutdown(SHUT_RDWR)
+    with suppress(OSError):
+        socket = _Socket(fileno=connection.fileno())
+        try:
+            socket.shutdown(SHUT_RDWR)
+        finally:
+            socket.detach()  # it is the driver's to close
 
 
 def _wait_for_end(socket: int, seconds: float) -> None:

@@ -35,14 +35,17 @@ _FULL = (
     "client connections exceeded",
 )
 NO_DESCRIPTOR = os.strerror(errno.EMFILE)
-_RESTARTING = (
+NO_NAMES_NOW = "Temporary failure in name resolution"
+"""EAI_AGAIN, as glibc says it."""
+_PASSING = (
     *CANNOT_CONNECT_NOW,
     # nobody listens at the moment
     "Connection refused",
     "server closed the connection unexpectedly",
     "Connection reset by peer",
-    "Temporary failure in name resolution",  # EAI_AGAIN
-    NO_DESCRIPTOR,  # which is this process's own distress, and as short as a rule
+    # the DNS; this process
+    NO_NAMES_NOW,
+    NO_DESCRIPTOR,
 )
 """An error of opening carries no SQLSTATE in libpq, so its text must do. With messages in another
 language (lc_messages) such a failure counts as lasting: a waiter gets it sooner, no more."""
@@ -55,7 +58,7 @@ def is_full(error: BaseException) -> bool:
 
 def is_transient(error: BaseException) -> bool:
     """Whether a failed opening is likely to succeed soon."""
-    return is_full(error) or _says(error, _RESTARTING) or _has_no_socket(error)
+    return is_full(error) or _says(error, _PASSING) or _has_no_socket(error)
 
 
 def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
+from socket import AF_UNIX
+
+from gevent.monkey import get_original
 
 from .failures import NO_DESCRIPTOR
 
 _HINTS = {
-    NO_DESCRIPTOR: (
-        "This process has no file descriptor left: let it have more (ulimit -n, LimitNOFILE of "
-        "systemd), or have fewer clients in each process"
-    ),
     "unsupported startup parameter": (
         "PgBouncer refuses it: set what is in OPTIONS['options'] for the role instead, with "
         "ALTER ROLE ... SET ..."
     ),
 }
-
-
+_NO_DESCRIPTOR_HERE = (
+    "This process has no file descriptor left: let it have more (ulimit -n, LimitNOFILE of "
+    "systemd), or have fewer clients in each process"
+)
 _NOTHING = ("", "no error details available")  # as psycopg says it
+_Socket = get_original("socket", "socket")
 
 
 def said_by(error: Exception) -> str:
@@ -26,7 +27,7 @@ def said_by(error: Exception) -> str:
     said = str(error)
     if said.strip() in _NOTHING:
         try:
-            os.close(os.open(os.devnull, os.O_RDONLY))
+            _Socket(AF_UNIX).close()
         except OSError as reason:
             return str(reason.strerror)
     return said
@@ -37,4 +38,6 @@ def with_hint(said: str) -> str:
     for phrase, hint in _HINTS.items():
         if phrase in said:
             return f"{said.rstrip()}. {hint}"
+    if said.rstrip().endswith(NO_DESCRIPTOR) and "FATAL:" not in said:  # which is the server's
+        return f"{said.rstrip()}. {_NO_DESCRIPTOR_HERE}"
     return said

@@ -8,6 +8,7 @@ from typing import Any
 from gevent import socket
 
 from .dbapi import OperationalError, is_green
+from .failures import NO_NAMES_NOW
 
 
 def with_addresses(params: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +36,8 @@ def resolved(params: dict[str, Any]) -> dict[str, Any]:
         try:
             entries += [(host, address, port) for address in _addresses(host)]
         except OSError as failed:
-            error = f'could not translate host name "{host}" to address: {failed.strerror}'
+            reason = NO_NAMES_NOW if failed.errno == constants.EAI_AGAIN else failed.strerror
+            error = f'could not translate host name "{host}" to address: {reason}'
     if not entries:
         raise OperationalError(error)
     columns = (",".join(column) for column in zip(*entries, strict=True))

@@ -3,7 +3,6 @@
 gevent's ``run_callback_threadsafe()`` changes the count of what keeps a loop alive from the other
 thread, while the loop changes it, too. A count that is lost there ends the loop one day, beneath
 all who wait in it: LoopExit. Only an ``async_`` watcher may be told something by another thread.
-https://github.com/gevent/gevent/issues/2212
 https://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod#code_ev_async_code_how_to_wake_up_an
 """
 
@@ -13,6 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+DESTROYED = (ValueError, TypeError)
+"""What the watchers of gevent's loops raise once their loop is destroyed."""
 
 
 class Doorbell:
@@ -31,19 +33,26 @@ class Doorbell:
         if hub is not self.hub:
             bell = hub.loop.async_(ref=False)
             bell.start(self._answer)
-            self._bell, self.hub = bell, hub
+            old, self._bell, self.hub = self._bell, bell, hub
+            if old is not None:
+                with suppress(*DESTROYED):
+                    old.close()
 
     def ring(self, call: Callable[[None], object]) -> None:
         """Have it called by the hub, with None. In any thread; never switches."""
         self._calls.append(call)
-        with suppress(ValueError):  # the loop has been destroyed
+        with suppress(*DESTROYED):
             self._bell.send()
 
     def _answer(self) -> None:
         """In the hub."""
+        calls = self._calls
         try:
-            for _ in range(len(self._calls)):  # who rings meanwhile is not before all others
-                self._calls.popleft()(None)
+            for _ in range(len(calls)):  # who rings meanwhile is not before all others
+                try:
+                    calls[0](None)  # up to here no signal handler gets in
+                finally:
+                    del calls[0]
         finally:
-            if self._calls:  # so also after a signal handler's exception
+            if calls:
                 self._bell.send()

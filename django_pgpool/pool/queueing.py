@@ -35,7 +35,7 @@ class Queueing(Opening[C]):
         alarm = self._alarm
         waiter: Any = self._runtime.main_parker()
         met = waiter.hub is alarm.hub
-        if not met:
+        if not met and waiter.hub is not None:
             waiter = self._runtime.parker()
             alarm.meet(waiter.hub)
         waiter.slot = waiter.error = waiter.alarm = UNSETTLED

@@ -17,7 +17,7 @@ from gevent import Greenlet, get_hub
 from gevent.hub import Waiter as HubWaiter
 from gevent.monkey import get_original, is_module_patched
 
-from .doorbell import Doorbell
+from .doorbell import DESTROYED, Doorbell
 
 if TYPE_CHECKING:
     from .alarm import Alarm
@@ -55,7 +55,8 @@ class Parker(Protocol):
 class Runtime(Protocol):
     @property
     def main_parker(self) -> Callable[[], Parker]:
-        """What ``parker`` makes in the main thread, where it was called before; in no time."""
+        """What ``parker`` makes in the main thread, where it was called before; at less
+        cost."""
 
     def parker(self) -> Parker:
         """For the calling greenlet or thread."""
@@ -96,8 +97,11 @@ class GeventParker(HubWaiter):  # type: ignore[type-arg]  # only generic in the 
         # A HubWaiter switches only into a greenlet that still sits in its own get(): a wake that
         # arrives after the sleeper was killed is harmless.
         hub = self.hub
+        loop: Any = hub.loop
+        if loop is None:
+            return  # the hub was destroyed, and who slept in it
         if hub.thread_ident == get_ident():
-            hub.loop.run_callback(self.switch, None)
+            loop.run_callback(self.switch, None)
         else:
             doorbell.ring(self.switch)
 
@@ -108,29 +112,37 @@ class DaemonParker(GeventParker):
 
 
 class OtherParker(GeventParker):
-    """For a greenlet of any other thread. A doorbell of its own, as such a thread, and its hub, may
-    end without a word."""
+    """For a greenlet of any other thread. A bell of its own, and only while it sleeps: such a
+    thread, and its hub, may end without a word."""
 
-    __slots__ = ("_bell", "_woken")
+    __slots__ = ("_bell", "_lock", "_woken")
 
     def __init__(self) -> None:
         super().__init__()
         self._woken = False
-        self._bell = self.hub.loop.async_()
+        self._bell: Any = None
+        self._lock = allocate_lock()
+        """Nobody rings a bell that is being closed."""
 
     def park(self, seconds: float) -> None:
-        self._bell.start(self.switch, None)
+        bell = self.hub.loop.async_()
         try:
+            bell.start(self.switch, None)
+            self._bell = bell
             if not self._woken:
                 super().park(seconds)
         finally:
-            self._bell.stop()
+            with self._lock:
+                self._bell = None
+            bell.close()
             self._woken = False
 
     def wake(self) -> None:
         self._woken = True
-        with suppress(ValueError):  # the sleeper's thread has ended
-            self._bell.send()
+        with self._lock:
+            if self._bell is not None:
+                with suppress(*DESTROYED):
+                    self._bell.send()
 
 
 class _Work(Greenlet):  # type: ignore[type-arg]  # only generic in the stubs

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 import gevent
 import pytest
 from django.db import OperationalError
+from support.driver import database
 from support.waiting import eventually, join, running
+
+from django_pgpool.drivers.hints import with_hint
 
 
 @contextmanager
@@ -32,6 +35,18 @@ def test_an_opening_fails_with_the_reason_and_the_next_one_works(make_alias):
         alias.ask("SELECT 1")
     assert alias.pool.snapshot().size == 0
     assert alias.ask("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "FATAL:  out of file descriptors: Too many open files; release and retry",
+        "FATAL:  could not open file: Too many open files",
+        "could not create socket: Too many open files in system",
+    ],
+)
+def test_the_distress_of_others_is_not_taken_for_that_of_this_process(said):
+    assert with_hint(said) == said
 
 
 def test_who_cannot_have_another_connection_waits_for_one_in_use(make_alias):
@@ -66,6 +81,26 @@ def test_a_connection_is_closed_though_somebody_holds_on_to_it(make_alias):
         assert connection.closed
         assert alias.pool.snapshot().size == 0
     eventually(lambda: not alias.backends)
+
+
+def test_so_is_one_on_which_somebody_else_runs_a_statement(make_alias):
+    alias = make_alias(maxsize=1, cancel_timeout=0.1)
+    with alias.request() as wrapper:
+        alias.value("SELECT 1")
+        connection = wrapper.connection
+
+        def other():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(3)")
+
+        with running(other) as (greenlet,):
+            eventually(lambda: alias.states == ["active"])
+            with no_descriptor_left():
+                alias.close()
+                eventually(lambda: greenlet.dead)
+                assert isinstance(greenlet.exception, database.Error)
+        assert connection.closed
+        assert alias.pool.snapshot().size == 0
 
 
 @pytest.mark.parametrize("reason", [gevent.Timeout, gevent.GreenletExit])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -165,6 +167,60 @@ def test_waking_one_whose_thread_has_ended_is_harmless(foreign: ThreadPool) -> N
     foreign.kill()
     eventually(lambda: parker.hub.loop is None, gevent.sleep)
     parker.wake()
+
+
+HUBS = """
+import sys, threading
+import gevent
+from gevent.threadpool import ThreadPool
+from django_pgpool.pool.runtime import GeventRuntime, doorbell
+
+runtime = GeventRuntime()
+
+def sleeper():
+    parkers.append(runtime.parker())
+    parkers[-1].park(30.0)
+
+parkers = []
+for _ in range(3):
+    sleeping = gevent.spawn(sleeper)
+    gevent.sleep(0)
+    waking = ThreadPool(1)
+    waking.apply(parkers[-1].wake)
+    waking.kill()
+    sleeping.join()
+    assert doorbell.hub is gevent.get_hub()
+    gevent.get_hub().destroy(destroy_loop={destroy_loop})
+    for parker in parkers:
+        parker.wake()
+    runtime.daemon_parker().wake()
+foreign = ThreadPool(1)
+for _ in range(10):
+    thread = ThreadPool(1)
+    parker = thread.apply(runtime.parker)
+    parking = thread.spawn(parker.park, 30.0)
+    parker.wake()
+    parking.get()
+    thread.kill()
+    while parker.hub.loop is not None:
+        gevent.sleep(0.001)
+    parker.wake()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("destroy_loop", [True, False])
+@pytest.mark.parametrize("loop", ["libev-cext", "libev-cffi", "libuv-cffi"])
+def test_hubs_may_be_destroyed_and_replaced_with_every_loop(loop: str, destroy_loop: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HUBS.format(destroy_loop=destroy_loop)],
+        env={"PYTHONPATH": ":".join(sys.path), "GEVENT_LOOP": loop},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 
 @pytest.mark.threads
