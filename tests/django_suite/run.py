@@ -111,12 +111,16 @@ def _follow(
     process: subprocess.Popen[bytes], events: Path, run: Run, progress: Callable[[Run], None]
 ) -> None:
     heard = time.monotonic()
+    line = ""
     with events.open() as file:
         while True:
             ended = process.poll() is not None
-            for line in file.readlines():  # the recorder writes whole lines
-                run.add(json.loads(line))
-                heard = time.monotonic()
+            for part in file.readlines():  # the last one may be being written
+                line += part
+                if line.endswith("\n"):
+                    run.add(json.loads(line))
+                    line = ""
+                    heard = time.monotonic()
             progress(run)
             silence = time.monotonic() - heard
             if ended or silence > (SLOWEST_END if run.finished else SLOWEST):
