@@ -248,7 +248,7 @@ def test_a_waiter_whose_time_is_up_while_it_is_being_served_gets_its_slot(thread
             """The time is up; before the waiter looks, it is served."""
             pool.release(slot, slot.lease)
 
-    pool._runtime.parker = Late
+    pool._runtime.main_parker = Late
     assert threads.start(pool.acquire)(10.0) is slot
     pool.release(slot, slot.lease)
     pool.close()
