@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -48,7 +48,7 @@ def _hook_into_fork() -> None:
     _uwsgi.post_fork_hook = _in_turn([_in_turn(_in_child), *later])
 
 
-def _in_turn(calls: list[Call | None] | list[Call]) -> Call:
+def _in_turn(calls: Sequence[Call | None]) -> Call:
     def call_all() -> None:
         for call in calls:
             if call is not None:

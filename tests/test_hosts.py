@@ -33,6 +33,13 @@ def real(server):
     return server.params.get("host") or LOCALHOST, str(server.params.get("port") or 5432)
 
 
+@pytest.fixture
+def target(real):
+    """The same, as a Proxy takes it."""
+    host, port = real
+    return f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, int(port))
+
+
 def listed(*places):
     """Settings of an alias with these hosts."""
     names, ports = zip(*places, strict=True)
@@ -74,7 +81,7 @@ def test_after_a_silent_host_the_next_one_is_tried(make_alias, hole, real):
     assert alias.pool.snapshot().open_failures == 0
 
 
-def test_so_is_the_next_address_of_one_name(make_alias, server, real, monkeypatch):
+def test_so_is_the_next_address_of_one_name(make_alias, target, monkeypatch):
     asked = []
 
     def getaddrinfo(host, port, *, type=0):  # noqa: A002  as in the standard library
@@ -82,8 +89,6 @@ def test_so_is_the_next_address_of_one_name(make_alias, server, real, monkeypatc
         return [(0, type, 0, "", (address, 0)) for address in ("127.0.0.2", LOCALHOST)]
 
     monkeypatch.setattr(resolving.socket, "getaddrinfo", getaddrinfo)
-    host, port = real
-    target = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, int(port))
     with Proxy(target) as proxy, black_hole("127.0.0.2", proxy.port):
         alias = make_alias(maxsize=1, connect_timeout=0.3, HOST="db.test", PORT=proxy.port)
         assert alias.ask("SELECT 1") == 1
@@ -100,7 +105,7 @@ def test_a_name_the_dns_is_silent_about_is_one_silent_host(make_alias, real, mon
 
 
 def test_while_the_dns_fails_for_the_moment_who_waits_gets_a_connection_in_use(
-    make_alias, real, monkeypatch
+    make_alias, target, monkeypatch
 ):
     def getaddrinfo(host, port, *, type=0):  # noqa: A002  as in the standard library
         if failing:
@@ -109,8 +114,7 @@ def test_while_the_dns_fails_for_the_moment_who_waits_gets_a_connection_in_use(
 
     failing = False
     monkeypatch.setattr(resolving.socket, "getaddrinfo", getaddrinfo)
-    host, port = real
-    with Proxy(f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, int(port))) as proxy:
+    with Proxy(target) as proxy:
         alias = make_alias(maxsize=2, HOST="db.test", PORT=proxy.port)
         with alias.request():
             pid = alias.pid()

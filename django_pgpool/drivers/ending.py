@@ -9,16 +9,13 @@ from socket import SHUT_RDWR
 from time import monotonic, sleep
 from typing import Any
 
-from gevent.monkey import get_original
-
 from .cancel import cancel
 from .dbapi import ACTIVE, Error
-from .sockets import READ, wait_for
+from .sockets import READ, UnpatchedSocket, wait_for
 
 FAREWELL = 1.0
 """Seconds to wait for the server to end a session that was closed: so long it counts."""
 
-_Socket = get_original("socket", "socket")
 _LOOK_EVERY = 0.01
 _ANSWER_WITHIN = 0.1
 """Seconds after which a cancel that has changed nothing is sent again."""
@@ -95,7 +92,7 @@ def _interrupt(connection: Any, seconds: float) -> None:
 def hang_up(connection: Any) -> None:
     """Have a wait for the server fail, whoever is in it."""
     with suppress(OSError):
-        socket = _Socket(fileno=connection.fileno())
+        socket = UnpatchedSocket(fileno=connection.fileno())
         try:
             socket.shutdown(SHUT_RDWR)
         finally:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from socket import AF_UNIX
 
-from gevent.monkey import get_original
-
 from .failures import NO_DESCRIPTOR
+from .sockets import UnpatchedSocket
 
 _HINTS = {
     "unsupported startup parameter": (
@@ -19,7 +18,6 @@ _NO_DESCRIPTOR_HERE = (
     "systemd), or have fewer clients in each process"
 )
 _NOTHING = ("", "no error details available")  # as psycopg says it
-_Socket = get_original("socket", "socket")
 
 
 def said_by(error: Exception) -> str:
@@ -27,7 +25,7 @@ def said_by(error: Exception) -> str:
     said = str(error)
     if said.strip() in _NOTHING:
         try:
-            _Socket(AF_UNIX).close()
+            UnpatchedSocket(AF_UNIX).close()
         except OSError as reason:
             return str(reason.strerror)
     return said

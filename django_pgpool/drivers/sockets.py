@@ -9,6 +9,7 @@ from ..pool.runtime import gevent_has_patched
 
 READ, WRITE = 1, 4  # select.POLLIN and POLLOUT, wherever there is poll()
 
+UnpatchedSocket = get_original("socket", "socket")
 unpatched_poll = get_original("select", "poll")
 
 

@@ -40,7 +40,7 @@ class Alarm:
 
     def meet(self, hub: Any) -> None:
         """It is for those of this hub, from the next one on, if the hub is the main thread's."""
-        if self.hub is NOT_MET and hub is not None and hub.main_hub:
+        if self.hub is NOT_MET and hub.main_hub:
             self.thread = hub.thread_ident
             self.run_callback = hub.loop.run_callback
             self.hub = hub

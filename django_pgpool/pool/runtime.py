@@ -55,8 +55,7 @@ class Parker(Protocol):
 class Runtime(Protocol):
     @property
     def main_parker(self) -> Callable[[], Parker]:
-        """What ``parker`` makes in the main thread, where it was called before; at less
-        cost."""
+        """What ``parker`` makes in the main thread, where it was called before: cheaper."""
 
     def parker(self) -> Parker:
         """For the calling greenlet or thread."""

@@ -14,7 +14,7 @@ import gevent
 from django.db import OperationalError
 from support.aliases import Alias
 from support.processes import DJANGO, PATCHED, environment
-from support.waiting import eventually, running
+from support.waiting import eventually, hub_watched, running
 
 from django_pgpool import PoolExhausted
 
@@ -106,18 +106,8 @@ def behind_a_proxy(run: Run, **options: Any) -> Iterator[tuple[Alias, Proxy]]:
 @contextmanager
 def watchdog(outcome: Outcome) -> Iterator[None]:
     """The hub has to go round all the time."""
-    longest = [0.0]
-
-    def tick() -> None:
-        before = time.monotonic()
-        while True:
-            gevent.sleep(0.01)
-            now = time.monotonic()
-            longest[0], before = max(longest[0], now - before), now
-
-    with running(tick):
+    with hub_watched() as longest:
         yield
-        gevent.sleep(0.02)
     outcome.check(longest[0] < 0.5, f"the hub stood still for {longest[0]:.2f} s")
 
 

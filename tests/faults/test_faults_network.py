@@ -2,13 +2,12 @@
 
 import os
 import socket
-import time
 
 import gevent
 import pytest
 from chaos.proxy import Proxy
 from django.db import OperationalError
-from support.waiting import Elapsed, eventually, join, running
+from support.waiting import Elapsed, eventually, hub_watched, join, running
 
 from django_pgpool import PoolExhausted
 
@@ -22,19 +21,8 @@ def proxy(server):
 
 @pytest.fixture
 def hub_turns():
-    """The longest time for which no other greenlet ran."""
-    longest = [0.0]
-
-    def tick():
-        before = time.monotonic()
-        while True:
-            gevent.sleep(0.01)
-            now = time.monotonic()
-            longest[0], before = max(longest[0], now - before), now
-
-    with running(tick):
+    with hub_watched() as longest:
         yield longest
-        gevent.sleep(0.02)
     assert longest[0] < 1.0, f"the hub stood still for {longest[0]:.1f} s"
 
 

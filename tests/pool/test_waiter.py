@@ -170,7 +170,6 @@ def test_waking_one_whose_thread_has_ended_is_harmless(foreign: ThreadPool) -> N
 
 
 HUBS = """
-import sys, threading
 import gevent
 from gevent.threadpool import ThreadPool
 from django_pgpool.pool.runtime import GeventRuntime, doorbell
@@ -194,7 +193,6 @@ for _ in range(3):
     for parker in parkers:
         parker.wake()
     runtime.daemon_parker().wake()
-foreign = ThreadPool(1)
 for _ in range(10):
     thread = ThreadPool(1)
     parker = thread.apply(runtime.parker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,23 @@ def running(*functions: Callable[[], Any]) -> Any:
         yield greenlets
     finally:
         gevent.killall(greenlets)
+
+
+@contextmanager
+def hub_watched() -> Iterator[list[float]]:
+    """One number: the longest time, in seconds, for which no other greenlet ran."""
+    longest = [0.0]
+
+    def tick() -> None:
+        before = time.monotonic()
+        while True:
+            gevent.sleep(0.01)
+            now = time.monotonic()
+            longest[0], before = max(longest[0], now - before), now
+
+    with running(tick):
+        yield longest
+        gevent.sleep(0.02)
 
 
 def join(greenlets: list[gevent.Greenlet], seconds: float = 30.0) -> list[Any]:
