@@ -85,8 +85,9 @@ def make_alias(server: Server) -> Iterator[Aliases]:
 
 @pytest.fixture
 def alias(make_alias: Aliases) -> Alias:
-    """An alias with a pool of one."""
-    return make_alias(maxsize=1, maxwait=5.0)
+    """An alias with a pool of one. The machine may stand still for a second: no limit strikes by
+    itself, and what is cancelled has ended."""
+    return make_alias(maxsize=1, maxwait=20.0, cancel_timeout=20.0)
 
 
 @pytest.fixture

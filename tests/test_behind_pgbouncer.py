@@ -236,7 +236,7 @@ def test_a_start_up_option_that_pgbouncer_is_to_ignore_has_no_effect(make_alias,
 
 def test_a_killed_statement_is_cancelled_at_the_server(make_alias, server, role, bouncer):
     place = bouncer({**TRANSACTION, "default_pool_size": 1})
-    alias = make_alias(maxsize=1, **FOR_TRANSACTIONS, **place)
+    alias = make_alias(maxsize=1, maxwait=30, cancel_timeout=20, **FOR_TRANSACTIONS, **place)
     with running(lambda: alias.ask("SELECT pg_sleep(60)")) as (greenlet,):
         eventually(lambda: alias.states == ["active"])
         greenlet.kill()

@@ -69,7 +69,8 @@ def test_prefork(tmp_path):
         eventually(
             lambda: (
                 wanted <= {path.name for path in tmp_path.iterdir()} or process.poll() is not None
-            )
+            ),
+            seconds=60,
         )
     finally:
         process.send_signal(signal.SIGTERM)

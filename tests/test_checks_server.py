@@ -206,11 +206,11 @@ def test_an_idle_time_out_of_the_server(only, limit, options, expected):
 
 
 def test_the_idle_time_out_is_named_with_what_is_longer(only):
-    alias = only(options="-c idle_session_timeout=1500", cleanup=2)
+    alias = only(options="-c idle_session_timeout=15500", cleanup=20)
     message = check(alias)["W104"]
     assert message.msg.partition(": ")[2] == (
-        "the server ends a session that was idle for idle_session_timeout=1.5 s, before this pool "
-        "closes it (cleanup=2, expires=300, minsize=0)."
+        "the server ends a session that was idle for idle_session_timeout=15.5 s, before this pool "
+        "closes it (cleanup=20, expires=300, minsize=0)."
     )
 
 

@@ -51,9 +51,10 @@ def test_a_request_holds_a_connection_of_each_alias_that_it_uses(make_alias):
 
 
 def test_an_exhausted_alias_leaves_the_other_one_on_the_same_server_alone(make_alias):
-    full, free = make_alias(maxsize=1, maxwait=0.05), make_alias(maxsize=1)
+    full, free = make_alias(maxsize=1), make_alias(maxsize=1)
     with full.request():
         full.value("SELECT 1")
+        full.pool.maxwait = 0.05  # from here on: nothing has to be opened within it
 
         def visit():
             with pytest.raises(PoolExhausted, match=full.name):
@@ -175,7 +176,7 @@ def test_a_stray_write_to_a_wanted_replica_closes_nothing(
 ):
     """With "any" it may be a primary that was demoted, so that all its connections are replaced."""
     place = {"USER": "postgres", "NAME": "postgres", "HOST": str(replicated[1].data)}
-    alias = make_alias(maxsize=3, target_session_attrs=wanted, **place)
+    alias = make_alias(maxsize=3, cleanup=None, target_session_attrs=wanted, **place)
     with running(*[lambda: alias.ask("SELECT 1 FROM pg_sleep(0.05)")] * 3) as greenlets:
         join(greenlets)
     before = alias.pool.snapshot()

@@ -53,7 +53,8 @@ def test_a_life_of_a_connection_in_events(make_alias, events):
     for event in events:
         assert event.keys() >= NUMBERS
     opened, grew, closed, shrank = events
-    assert 0 < opened["seconds"] < closed["seconds"]
+    assert opened["seconds"] > 0
+    assert closed["seconds"] >= 0.1
     assert (opened["level"], grew["level"]) == ("debug", "info")
     assert (closed["level"], shrank["level"]) == ("debug", "info")
     assert closed["reason"] == "idle"
@@ -70,8 +71,9 @@ def test_a_failed_opening_is_a_warning_with_the_drivers_words(make_alias, events
 
 
 def test_exhaustion_is_a_warning(make_alias, events):
-    alias = make_alias(maxsize=1, maxwait=0.05)
+    alias = make_alias(maxsize=1)
     alias.wrapper.ensure_connection()
+    alias.pool.maxwait = 0.05
     with running(lambda: alias.ask("SELECT 1")) as greenlets, pytest.raises(PoolExhausted):
         greenlets[0].get(timeout=10)
     (event,) = named(events, "pool_exhausted")
@@ -158,7 +160,6 @@ def test_no_event_error_or_line_contains_a_password_or_sql(make_alias, events, s
     texts = []
     alias = make_alias(
         maxsize=1,
-        maxwait=0.05,
         cleanup=0.1,
         PASSWORD=PASSWORD,
         without=("application_name",),
@@ -166,9 +167,11 @@ def test_no_event_error_or_line_contains_a_password_or_sql(make_alias, events, s
     )
     alias.wrapper.ensure_connection()
     alias.value(f"SELECT '{SQL_MARKER}'")
+    before, alias.pool.maxwait = alias.pool.maxwait, 0.05
     with running(lambda: alias.ask(f"SELECT '{SQL_MARKER}'")) as greenlets:
         with pytest.raises(PoolExhausted) as caught:
             greenlets[0].get(timeout=10)
+    alias.pool.maxwait = before
     texts += [str(caught.value), repr(caught.value), repr(caught.value.snapshot)]
     with pytest.raises(OperationalError):
         alias.value(f"SELECT '{SQL_MARKER}', pg_terminate_backend(pg_backend_pid())")

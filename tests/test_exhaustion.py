@@ -15,7 +15,7 @@ from django_pgpool import PoolExhausted
 @pytest.fixture
 def taken(make_alias):
     """A pool of two with both connections in use."""
-    alias = make_alias(maxsize=2, maxwait=0.2)
+    alias = make_alias(maxsize=2, maxwait=20)
 
     def hold():
         with alias.request():
@@ -24,6 +24,7 @@ def taken(make_alias):
 
     with running(hold, hold):
         eventually(lambda: alias.pool.snapshot().in_use == 2 and alias.states == ["idle"] * 2)
+        alias.pool.maxwait = 0.2
         yield alias
 
 
@@ -72,10 +73,11 @@ def test_nobody_waits_longer_than_maxwait_and_nobody_opens_more(taken):
             taken.ask("SELECT 1")
 
     with Elapsed() as elapsed, running(*[ask] * 50) as greenlets:
-        eventually(lambda: taken.pool.snapshot().waiting == 50)
+        # They wait, or have done so.
+        eventually(lambda: (now := taken.pool.snapshot()).waiting + now.exhausted == 50)
         assert taken.backends == 2
         join(greenlets)
-    assert elapsed.seconds < 10
+    assert elapsed.seconds < 15
     assert taken.pool.snapshot().exhausted == 50
 
 
@@ -113,17 +115,21 @@ def test_at_the_connection_limit_of_the_server_callers_wait_for_a_release(make_a
     with running(*[lambda: alias.ask("SELECT pg_sleep(0.1) IS NULL")] * 12) as greenlets:
         eventually(lambda: alias.pool.snapshot().open_failures)
         join(greenlets)
+    eventually(lambda: alias.pool.snapshot().opening == 0)  # one more that is in vain
     assert alias.pool.snapshot().size <= 2
 
 
 def test_the_last_opening_error_is_in_the_message_and_the_cause(make_alias, server):
     role = server.make_role("LOGIN PASSWORD 'secret' CONNECTION LIMIT 1")
-    alias = make_alias(maxsize=5, maxwait=0.5, USER=role, PASSWORD="secret")
+    alias = make_alias(maxsize=5, maxwait=60, USER=role, PASSWORD="secret")
     with alias.request():
         alias.value("SELECT 1")
-        with running(lambda: alias.ask("SELECT 1")) as greenlets:
-            with pytest.raises(PoolExhausted) as caught:
-                greenlets[0].get(timeout=20)
+        with running(lambda: alias.ask("SELECT 1")):
+            eventually(lambda: alias.pool.snapshot().open_failures)
+            alias.pool.maxwait = 0.5
+            with running(lambda: alias.ask("SELECT 1")) as greenlets:
+                with pytest.raises(PoolExhausted) as caught:
+                    greenlets[0].get(timeout=20)
     assert "The last attempt to open a connection failed: " in str(caught.value)
     assert "too many connections for role" in str(caught.value)
     assert isinstance(caught.value.__cause__, database.OperationalError)

@@ -64,7 +64,7 @@ def test_a_query_before_the_fork(server, name, monkeypatch, tmp_path, held):
 def test_a_statement_longer_than_the_graceful_timeout_is_cancelled(server, name, monkeypatch):
     """On a reload; a master that is stopped itself kills such workers outright."""
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--graceful-timeout 1")
-    database = site_database(server, maxsize=3, application_name=name)
+    database = site_database(server, maxsize=3, cancel_timeout=20, application_name=name)
     with SiteProcess(database) as site:
         with running(lambda: get(site.socket, "/report/60000")):
             eventually(lambda: server.states(name) == ["active"])

@@ -112,7 +112,7 @@ def counted(make_alias, tmp_path, monkeypatch):
     (package / "__init__.py").touch()
     (package / "base.py").write_text(engine[1])
     monkeypatch.syspath_prepend(str(tmp_path))
-    return make_alias(maxsize=1, maxwait=5.0, ENGINE=name)
+    return make_alias(maxsize=1, maxwait=20.0, cancel_timeout=20.0, ENGINE=name)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_the_query_after_a_timeout_works(alias):
     alias.ask("SELECT 1")
     with alias.request() as wrapper:
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-            alias.value("SELECT pg_sleep(1)")
+            alias.value("SELECT pg_sleep(60)")
         assert not wrapper.errors_occurred  # Django knows nothing of it
         assert alias.value("SELECT 1") == 1
         assert alias.pool.snapshot().size == 1
@@ -62,11 +62,11 @@ def test_the_query_after_a_timeout_works(alias):
 
 
 def test_without_autocommit_a_rollback_after_a_timeout_makes_the_next_query_work(make_alias):
-    alias = make_alias(maxsize=1, AUTOCOMMIT=False)
+    alias = make_alias(maxsize=1, cancel_timeout=20, AUTOCOMMIT=False)
     with alias.request() as wrapper:
         alias.value("SELECT 1")
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-            alias.value("SELECT pg_sleep(1)")
+            alias.value("SELECT pg_sleep(60)")
         with pytest.raises((InterfaceError, OperationalError), match=CLOSED):
             alias.value("SELECT 1")  # else what the transaction did before were lost in silence
         wrapper.rollback()
@@ -79,7 +79,7 @@ def test_without_autocommit_a_rollback_after_a_timeout_makes_the_next_query_work
 def test_the_request_after_a_timeout_works(alias):
     alias.ask("SELECT 1")
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05), alias.request():
-        alias.value("SELECT pg_sleep(1)")
+        alias.value("SELECT pg_sleep(60)")
     assert alias.pool.snapshot().in_use == 0
     assert alias.ask("SELECT 1") == 1
     usable(alias)
@@ -93,8 +93,8 @@ def test_a_timeout_in_atomic_arrives_outside_and_the_next_query_works(alias, nes
             Item.objects.using(alias.name).create(name="lost")
             if nested:
                 with atomic(alias):
-                    alias.value("SELECT pg_sleep(1)")
-            alias.value("SELECT pg_sleep(1)")
+                    alias.value("SELECT pg_sleep(60)")
+            alias.value("SELECT pg_sleep(60)")
         assert alias.value("SELECT count(*) FROM shop_item WHERE name = 'lost'") == 0
     usable(alias)
 
@@ -105,7 +105,7 @@ def test_a_timeout_caught_in_atomic_does_not_open_a_second_transaction(alias):
         with atomic(alias):
             Item.objects.using(alias.name).create(name="first")
             with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-                alias.value("SELECT pg_sleep(1)")
+                alias.value("SELECT pg_sleep(60)")
             with pytest.raises((InterfaceError, OperationalError), match=CLOSED):
                 Item.objects.using(alias.name).create(name="second")
         assert alias.value("SELECT count(*) FROM shop_item") == 0
@@ -113,11 +113,11 @@ def test_a_timeout_caught_in_atomic_does_not_open_a_second_transaction(alias):
 
 
 def test_a_killed_query_gives_its_slot_back(make_alias):
-    alias = make_alias(maxsize=3)
+    alias = make_alias(maxsize=3, cancel_timeout=20)
 
     def query():
         with alias.request():
-            alias.value("SELECT pg_sleep(0.5)")
+            alias.value("SELECT pg_sleep(60)")
 
     with running(*[query] * 3) as greenlets:
         eventually(lambda: alias.states == ["active"] * 3)
@@ -139,7 +139,9 @@ def test_killed_waiters_lose_nothing(make_alias):
 
 INTERRUPTS = {
     "a handler that sleeps": lambda connection: gevent.sleep(30),
-    "a handler that runs SQL": lambda connection: connection.cursor().execute("SELECT pg_sleep(1)"),
+    "a handler that runs SQL": lambda connection: connection.cursor().execute(
+        "SELECT pg_sleep(60)"
+    ),
 }
 
 
@@ -190,17 +192,19 @@ def test_an_exception_of_a_handler_of_connection_created_loses_nothing(alias, er
 
 
 def test_a_timeout_while_waiting_for_the_opening_loses_nothing(make_alias, monkeypatch):
-    alias = make_alias(maxsize=1)
+    alias = make_alias(maxsize=1, connect_timeout=60)
     opening = DatabaseWrapper.open_connection
+    goes_on = gevent.event.Event()
 
     def slow(self, params):
-        gevent.sleep(0.2)
+        goes_on.wait()
         return opening(self, params)
 
     monkeypatch.setattr(DatabaseWrapper, "open_connection", slow)
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
         alias.wrapper.ensure_connection()
     assert alias.wrapper.connection is None
+    goes_on.set()
     # The opening goes on without its caller, and somebody gets it.
     eventually(lambda: alias.pool.snapshot().idle == 1)
     pid = alias.ask("SELECT pg_backend_pid()")

@@ -42,7 +42,7 @@ def request_id(events, name):
 
 
 def test_who_got_no_connection(make_alias, events):
-    alias = make_alias(maxsize=1, maxwait=0.05)
+    alias = make_alias(maxsize=1)
 
     def ask():
         bind_contextvars(request_id="r1")
@@ -51,6 +51,7 @@ def test_who_got_no_connection(make_alias, events):
 
     with alias.request() as wrapper:
         wrapper.ensure_connection()
+        alias.pool.maxwait = 0.05
         with running(ask) as (greenlet,):
             greenlet.get(timeout=10)
     assert request_id(events, "pool_exhausted") == "r1"
@@ -121,7 +122,7 @@ def test_who_ended_as_it_was_at_the_acquire_where_that_is_noted(make_alias, even
 
 # ---- set-ups of logging
 
-OPTIONS = json.dumps({"maxsize": 1, "maxwait": 0.05, "held_warning": 0.05})
+OPTIONS = json.dumps({"maxsize": 1, "held_warning": 0.05})
 WHAT_HAPPENS = """
 import gevent
 from django_pgpool import PoolExhausted, get_pool
@@ -152,6 +153,7 @@ def in_request(request_id, work):
 GOES_ON = """
 holder = gevent.spawn(in_request, "holder", hold)
 until(lambda: get_pool().snapshot().in_use == 1)
+get_pool().maxwait = 0.05
 gevent.spawn(in_request, "waiter", wait)
 until(lambda: {"pool_exhausted", "connection_held_too_long"} <= set(told))
 holder.kill()

@@ -39,7 +39,7 @@ SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", EVENTS, re.M | re
 @pytest.fixture
 def one_of_each(make_alias, events):
     """Of every event but the statistics."""
-    alias = make_alias(maxsize=1, maxwait=0.2, cleanup=0.1, held_warning=0.05)
+    alias = make_alias(maxsize=1, cleanup=0.1, held_warning=0.05)
     closed = make_alias()
 
     def hold():
@@ -47,9 +47,11 @@ def one_of_each(make_alias, events):
         gevent.sleep(60)
 
     with running(hold) as (holder,):
-        eventually(lambda: alias.pool.snapshot().in_use == 1)
+        eventually(lambda: "connection_held_too_long" in {event["event"] for event in events})
+        before, alias.pool.maxwait = alias.pool.maxwait, 0.05
         with pytest.raises(PoolExhausted):
             alias.ask("SELECT 1")
+        alias.pool.maxwait = before
         holder.kill()
     alias.pool.drain()
     alias.pool.resize(2)

@@ -28,11 +28,6 @@ class Survivor:
         self.alias.wrapper.close()
 
 
-@pytest.fixture
-def alias(make_alias):
-    return make_alias(maxsize=1)
-
-
 def in_transaction(alias):
     with transaction.atomic(using=alias.name):
         alias.value("SELECT pg_sleep(60)")
@@ -48,7 +43,7 @@ def test_its_slot_is_free_at_once(alias, work):
         assert survivor.swallowed == ["GreenletExit"]
         assert not greenlet.dead
         survivor.goes_on.set()
-        greenlet.join(5)
+        greenlet.join(20)
         assert survivor.found == [1], "it can use the database again"
     snapshot = alias.pool.snapshot()
     assert (snapshot.in_use, snapshot.reclaimed) == (0, 0)
@@ -70,6 +65,6 @@ def test_a_cleanup_that_is_killed_is_given_back_once(alias):
         greenlet.kill(block=False)
         assert alias.ask("SELECT 1") == 1
         survivor.goes_on.set()
-        greenlet.join(5)
+        greenlet.join(20)
         assert survivor.found == [1]
     assert alias.pool.snapshot().in_use == 0
