@@ -91,8 +91,9 @@ def test_every_reason_is_explained():
 
 @pytest.fixture
 def line(make_alias, events):
-    alias = make_alias(maxsize=3, cleanup=0.1, stats_interval=0.1)
+    alias = make_alias(maxsize=3, cleanup=0.1, stats_interval=60)
     alias.ask("SELECT 1")
+    alias.wrapper.close_pool()  # all that was is in one line
     told = []
 
     def lines():

@@ -75,7 +75,7 @@ def looks(visit: Visit, url: str, pictures: Path | None) -> dict[str, Any]:
     """How the page looks to each reader, and what axe has against it, in a busy hour."""
     tab, seen = visit.tab, {}
     others = [asked(f"{url}/held/{number}") for number in (1, 2, 3)]
-    tab.get_by_text("GET /held/3").wait_for(timeout=10_000)
+    tab.get_by_text("GET /held/3").wait_for(timeout=30_000)
     for scheme, width in READERS:
         tab.set_viewport_size({"width": width, "height": 900})
         tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its literals
@@ -98,15 +98,17 @@ def lives(visit: Visit, url: str) -> dict[str, Any]:
     tab = visit.tab
     tab.goto(f"{url}/pgpool/")
     tab.evaluate("window.stayed = true")
-    other = asked(f"{url}/hold/5")
-    tab.get_by_text("GET /hold/5").wait_for(timeout=10_000)
+    other = asked(f"{url}/held/5")
+    tab.get_by_text("GET /held/5").wait_for(timeout=30_000)
     tab.focus("#pause")
     tab.keyboard.press("Enter")
     paused = tab.get_attribute("#pause", "aria-pressed"), tab.text_content("#live")
+    urllib.request.urlopen(f"{url}/release/").read()
     other.join()
-    still = tab.get_by_text("GET /hold/5").count()
+    tab.wait_for_timeout(4_000)  # in which a page that is live would have looked again
+    still = tab.get_by_text("GET /held/5").count()
     tab.keyboard.press("Space")
-    tab.get_by_text("GET /hold/5").wait_for(state="detached", timeout=10_000)
+    tab.get_by_text("GET /held/5").wait_for(state="detached", timeout=30_000)
     return {"paused": paused, "still": still, "stayed": tab.evaluate("window.stayed === true")}
 
 

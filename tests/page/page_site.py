@@ -98,7 +98,7 @@ released = Event()
 
 
 def hold_until_released(request, number):
-    """... until somebody asks for /release/."""
+    """... until somebody asks for /release/ the next time."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         released.wait(100)
@@ -107,6 +107,7 @@ def hold_until_released(request, number):
 
 def release(request):
     released.set()
+    released.clear()
     return HttpResponse("released")
 
 

@@ -122,12 +122,13 @@ def test_a_wall_clock_that_is_set_moves_nothing(alias, quick, monkeypatch):
 
 
 def test_advice_names_what_to_look_at(make_alias, quick):
-    alias = make_alias(maxsize=1, maxwait=0.05)
+    alias = make_alias(maxsize=1)
     alias.ask("SELECT 1")
     assert panel(alias).advice == []
     assert panel(alias).state == "well"
     with alias.request() as wrapper:
         wrapper.ensure_connection()
+        alias.pool.maxwait = 0.05
         refused = gevent.spawn(alias.ask, "SELECT 1")
         refused.join()
         assert refused.exception is not None

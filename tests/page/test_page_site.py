@@ -113,14 +113,15 @@ def test_another_process_than_the_one_that_was_meant_does_nothing(visitor, site)
 
 def test_who_holds_connections_is_told_with_the_stack_where_asked_for(visitor, site):
     looker = visitor("looker")
-    request = gevent.spawn(visitor().get, "/hold/1.5?secret=1")
+    request = gevent.spawn(visitor().get, "/held/1?secret=1")
     page = eventually(
-        lambda: (text := looker.get("/pgpool/")[2]) and "GET /hold/1.5" in text and text
+        lambda: (text := looker.get("/pgpool/")[2]) and "GET /held/1" in text and text
     )
     assert numbers(page)[0] == 1, "the page itself holds nothing"
     assert "secret" not in page
     assert "<pre>" not in page
     with_stack = looker.get("/pgpool/?stacks")[2]
-    assert re.search(r"<pre>.*in hold.*time\.sleep", with_stack, flags=re.DOTALL)
+    assert re.search(r"<pre>.*in hold_until.*released\.wait", with_stack, flags=re.DOTALL)
+    looker.get("/release/")
     request.join()
     assert "Traceback" not in site.log()

@@ -108,6 +108,7 @@ def _sample(dsn: str, which: str, maxsize: float, pause: float) -> Samples:
                 connected = True
             while not done.wait(pause):
                 counter.count(cursor)
+            counter.count(cursor)  # what there is at the end, however seldom it got to it before
             connection.close()
         except psycopg2.Error:
             if connected:
