@@ -15,6 +15,36 @@ ROOT = TESTS.parent
 
 PATCHED = "from gevent import monkey; monkey.patch_all()\n"
 DJANGO = "import django; django.setup()\nfrom django.db import connection, connections\n"
+OTHERS_RUN = """
+import gevent
+from gevent.event import Event
+
+def others_run():
+    lock = "SELECT pg_advisory_lock(7) FROM set_config('lock_timeout', '20s', false)"
+    held = Event()
+
+    def release():
+        with connection.cursor() as cursor:
+            cursor.execute(lock)
+            held.set()
+            waiting = False
+            while not waiting:
+                gevent.sleep(0.01)
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE objid = 7 AND NOT granted")
+                (waiting,) = cursor.fetchone()
+            cursor.execute("SELECT pg_advisory_unlock(7)")
+        connection.close()
+
+    other = gevent.spawn(release)
+    held.wait()
+    with connection.cursor() as cursor:
+        cursor.execute(lock)
+    connection.close()
+    other.get()
+
+"""
+"""``others_run()``: a statement waits for a lock that another greenlet releases once it sees that.
+It fails after 20 s where the statement stops the whole process."""
 
 
 @dataclass(frozen=True)
