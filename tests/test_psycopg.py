@@ -9,7 +9,7 @@ from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from gevent.monkey import get_original
 from shop.models import Item
 from support.driver import IS_PSYCOPG3
-from support.processes import DJANGO, PATCHED, run_python
+from support.processes import DJANGO, OTHERS_RUN, PATCHED, run_python
 from support.waiting import eventually, join, running
 from test_costs import calls_of
 
@@ -377,7 +377,8 @@ def test_a_wait_for_notifications_may_be_interrupted(alias):
     assert alias.ask("SELECT pg_backend_pid()") == pid
 
 
-def test_close_does_not_leave_another_greenlet_in_its_wait(alias):
+def test_close_does_not_leave_another_greenlet_in_its_wait(make_alias):
+    alias = make_alias(maxsize=1, cancel_timeout=20)
     with alias.request() as wrapper:
         wrapper.ensure_connection()
         raw = wrapper.connection
@@ -385,12 +386,13 @@ def test_close_does_not_leave_another_greenlet_in_its_wait(alias):
         eventually(lambda: alias.states == ["active"])
         raw.close()
         with pytest.raises(psycopg.OperationalError):
-            other.get(timeout=10)
+            other.get(timeout=20)
 
 
 @pytest.mark.parametrize("way", ["copy", "stream", "a named cursor", "pipeline", "executemany"])
-def test_a_kill_ends_any_statement_at_the_server(alias, way):
-    slow = "SELECT pg_sleep(60)"
+def test_a_kill_ends_any_statement_at_the_server(make_alias, way):
+    alias = make_alias(maxsize=1, cancel_timeout=20)
+    slow = "SELECT pg_sleep(600)"
 
     def work():
         with alias.request() as wrapper:
@@ -398,9 +400,9 @@ def test_a_kill_ends_any_statement_at_the_server(alias, way):
             WAYS[way](wrapper.connection, slow)
 
     pid = alias.ask("SELECT pg_backend_pid()")
-    with pytest.raises(gevent.Timeout), gevent.Timeout(0.1):
-        work()
-    eventually(lambda: pid not in alias.pids, "the statement is still running", seconds=5)
+    with running(work):
+        eventually(lambda: alias.states == ["active"])
+    eventually(lambda: pid not in alias.pids, "the statement is still running")
     eventually(lambda: alias.pool.snapshot().in_use == 0)
     assert alias.ask("SELECT 1") == 1
 
@@ -413,34 +415,25 @@ def test_an_answer_that_comes_in_parts_while_a_long_statement_is_sent(alias):
 
 
 def test_what_has_come_while_the_process_was_blocked_counts_before_read_timeout(make_alias):
-    alias = make_alias(maxsize=1, read_timeout=0.3)
-    with running(lambda: alias.ask("SELECT pg_sleep(0.05) IS NULL")) as greenlets:
-        eventually(lambda: alias.states == ["active"])
-        get_original("time", "sleep")(0.6)
-        assert join(greenlets) == [False]
-
-
-TICKS = """
-import gevent
-ticks = []
-def tick():
-    while True:
-        ticks.append(1)
-        gevent.sleep(0.01)
-ticker = gevent.spawn(tick)
-with connection.cursor() as cursor:
-    cursor.execute("SELECT pg_sleep(0.3)")
-ticker.kill()
-assert len(ticks) > 3, len(ticks)
-connection.close()
-"""
+    alias = make_alias(maxsize=1, read_timeout=30)
+    with alias.request() as wrapper:
+        wrapper.ensure_connection()
+        raw = wrapper.connection
+        raw.read_timeout = 0.3
+        with running(lambda: raw.execute("SELECT pg_sleep(0.05)").rowcount) as greenlets:
+            gevent.sleep(0)
+            assert raw.is_waited_for()
+            get_original("time", "sleep")(0.6)
+            get_original("select", "select")([raw], [], [])  # the answer has come
+            assert join(greenlets) == [1]
 
 
 @pytest.mark.parametrize("first", ["", "import psycopg\n"], ids=["after", "before"])
 @pytest.mark.parametrize("options", ["{}", '{"pool": false}'], ids=["pooled", "unpooled"])
 def test_the_engine_makes_psycopg_green_itself(server, options, first):
     """It looks only once, when it is imported, whether gevent has patched the process."""
-    run_python(first + PATCHED + DJANGO + TICKS, PGPOOL_TEST_OPTIONS=options).ok()
+    code = first + PATCHED + DJANGO + OTHERS_RUN + "others_run()"
+    run_python(code, PGPOOL_TEST_OPTIONS=options).ok()
 
 
 def test_psycopg2_is_not_needed(server):
@@ -459,7 +452,7 @@ from django.db import connection
 call_command("check", databases=["default"])
 call_command("pgpool", "--probe")
 """
-    done = run_python(block + PATCHED + settings + TICKS)
+    done = run_python(block + PATCHED + settings + OTHERS_RUN + "others_run()")
     assert done.returncode == 0, done.stderr
 
 
