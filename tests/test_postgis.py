@@ -135,7 +135,7 @@ def test_a_killed_insert_loses_nothing(geo):
     from django.contrib.gis.geos import Point
     from places.models import Place
 
-    alias = geo(maxsize=2, maxwait=10)
+    alias = geo(maxsize=2, maxwait=30, cancel_timeout=20)
     centre = Point(*BERLIN, srid=4326)
 
     def insert():
@@ -194,7 +194,14 @@ def test_connections_that_are_older_than_the_extension_know_its_types(geo, empty
     from places.models import Place
 
     alias = geo(maxsize=3, maxwait=30, NAME=empty, server_side_binding=True)
-    with running(*[lambda: alias.ask("SELECT 1 FROM pg_sleep(0.05)")] * 3) as greenlets:
+    opened = []
+
+    def use():
+        with alias.request():
+            opened.append(alias.pid())
+            eventually(lambda: len(opened) == 3)
+
+    with running(*[use] * 3) as greenlets:
         join(greenlets)
     assert alias.pool.snapshot().idle == 3
     with alias.request() as wrapper:

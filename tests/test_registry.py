@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from gevent.event import Event
 from support.waiting import eventually, join, running
 
 from django_pgpool import get_pool, stats
@@ -152,12 +153,20 @@ def test_close_pool_covers_all_aliases_on_the_same_database(make_alias):
 
 def test_a_pool_that_has_ended_is_in_stats_as_long_as_it_has_connections(make_alias):
     alias = make_alias(maxsize=3)
-    with running(lambda: alias.ask("SELECT pg_sleep(0.2)")) as (greenlet,):
+    let_go = Event()
+
+    def hold():
+        with alias.request():
+            alias.value("SELECT 1")
+            let_go.wait()
+
+    with running(hold) as (greenlet,):
         eventually(lambda: alias.pool.snapshot().in_use == 1)
         alias.settings["OPTIONS"]["maxsize"] = 4
         alias.ask("SELECT 1")
         assert [(each.maxsize, each.closed) for each in pools(alias)] == [(4, False), (3, True)]
-        greenlet.get(timeout=10)
+        let_go.set()
+        greenlet.get(timeout=20)
     eventually(lambda: [each.maxsize for each in pools(alias)] == [4])
 
 

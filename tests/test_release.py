@@ -287,7 +287,7 @@ raw = connection.connection
 
 def query():
     try:
-        raw.cursor().execute("SELECT pg_sleep(0.5)")
+        raw.cursor().execute("SELECT pg_sleep(600)")
     except Error:
         pass
 
@@ -299,11 +299,10 @@ with connection.cursor() as cursor:
     cursor.execute("SELECT 1")
     assert cursor.connection is not raw
 connection.close()
-helper.join(10)
+helper.join(20)
 print(helper.dead, stats()[0].in_use, stats()[0].evictions["dirty"])
 """,
-        PGPOOL_TEST_OPTIONS='{"maxsize": 1}',
-        seconds=15,
+        PGPOOL_TEST_OPTIONS='{"maxsize": 1, "cancel_timeout": 20}',
     )
     assert done.ok() == "True 0 1\n"
 

@@ -4,7 +4,9 @@ import gevent
 import pytest
 from django.db import OperationalError
 from gevent import socket
+from gevent.event import Event
 from support.driver import database
+from support.waiting import eventually, running
 
 from django_pgpool.drivers import resolving
 from django_pgpool.drivers.resolving import with_addresses
@@ -78,28 +80,23 @@ def test_an_unknown_name_is_said_in_libpqs_words(names):
 
 
 def test_others_run_on_while_a_name_is_being_resolved(make_alias, monkeypatch):
-    asked = []
+    asked, run_on = [], Event()
 
     def getaddrinfo(*args, **kwargs):
         asked.append(args[0])
-        gevent.sleep(0.05)
+        assert run_on.wait(20)
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(resolving.socket, "getaddrinfo", getaddrinfo)
-    alias = make_alias(maxsize=1, HOST="nowhere.invalid")
-    steps = []
+    alias = make_alias(maxsize=1, maxwait=30, connect_timeout=30, HOST="nowhere.invalid")
 
-    def run_on():
-        while True:
-            steps.append(1)
-            gevent.sleep(0.001)
+    def other():
+        eventually(lambda: asked)
+        run_on.set()
 
-    other = gevent.spawn(run_on)
-    with pytest.raises(OperationalError, match=r'host name "nowhere\.invalid"'):
+    with running(other), pytest.raises(OperationalError, match=r'host name "nowhere\.invalid"'):
         alias.ask("SELECT 1")
-    other.kill()
     assert asked == ["nowhere.invalid"]
-    assert len(steps) > 5
 
 
 def test_the_error_says_which_server_in_libpqs_words(make_alias):

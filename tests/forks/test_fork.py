@@ -53,7 +53,8 @@ connection.close()
 assert [(s.in_use, s.openings) for s in django_pgpool.stats()] == [(0, 1)]
 print("parent")
 """
-    assert said(code, patching) == ["child", "0", "parent"]
+    stays = '{"cleanup": 600}'
+    assert said(code, patching, PGPOOL_TEST_OPTIONS=stays) == ["child", "0", "parent"]
 
 
 def test_a_connection_of_a_pool_that_was_replaced_stays_the_parents_too(server):
@@ -97,7 +98,7 @@ def work():
     connection.close()
 child(work)
 """
-    limits = '{"maxsize": 1, "maxwait": 2}'
+    limits = '{"maxsize": 1, "maxwait": 20}'
     assert said(code, PGPOOL_TEST_OPTIONS=limits) == ["child", "0"]
 
 
@@ -120,11 +121,13 @@ def test_a_greenlet_that_is_killed_in_the_child_cancels_nothing_of_the_parents(s
 import gevent
 from django_pgpool.drivers.dbapi import ACTIVE
 used = []
+lock = connection.cursor()
+lock.execute("SELECT pg_advisory_lock(7)")
 def statement():
     connection.ensure_connection()
     used.append(connection.connection)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(0.3)")
+        cursor.execute("SELECT pg_advisory_lock(7)")
     connection.close()
     return "done"
 other = gevent.spawn(statement)
@@ -134,6 +137,7 @@ def work():
     other.kill(timeout=10)
     assert other.dead
 child(work)
+lock.execute("SELECT pg_advisory_unlock(7)")
 print(other.get())
 """
     assert said(code) == ["child", "0", "done"]
