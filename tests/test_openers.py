@@ -25,7 +25,7 @@ def open_two(alias):
 
     with alias.request() as first:
         first.ensure_connection()
-        return gevent.spawn(second).get(timeout=5)
+        return gevent.spawn(second).get(timeout=20)
 
 
 def test_openings_in_different_greenlets_configure_the_session(make_alias, role, monkeypatch):

@@ -75,20 +75,21 @@ def test_pool_false_or_none_means_not_pooled():
 
 
 def test_the_pool_follows_its_options(make_alias):
-    alias = make_alias(maxsize="3", minsize="1", maxwait="1.5", maxwaiting="7", expires="60")
+    alias = make_alias(maxsize="3", minsize="1", maxwait="31.5", maxwaiting="7", expires="60")
     pool = alias.pool
-    assert (pool.maxsize, pool.minsize, pool.maxwait, pool.maxwaiting) == (3, 1, 1.5, 7)
+    assert (pool.maxsize, pool.minsize, pool.maxwait, pool.maxwaiting) == (3, 1, 31.5, 7)
     assert pool.expires == 60
     alias.ask("SELECT 1")
 
 
 def test_options_of_the_pool_do_not_reach_libpq(make_alias):
     alias = make_alias(
-        maxsize=2, minsize=0, maxwait=1, maxwaiting=5, expires=60, cleanup=20, connect_timeout=1.2
+        maxsize=2, minsize=0, maxwait=30, maxwaiting=5, expires=60, cleanup=20, connect_timeout=1.2
     )
     params = alias.wrapper.get_connection_params()
     assert not {"maxsize", "minsize", "maxwait", "maxwaiting", "expires", "cleanup"} & {*params}
     assert params["connect_timeout"] == 2  # libpq takes whole seconds, and 1 for 2
+    alias.settings["OPTIONS"]["connect_timeout"] = 30
     assert alias.ask("SELECT 1") == 1
 
 

@@ -44,7 +44,8 @@ def program(directory, *command, **env):
 
 
 def site_options(**options):
-    options = {"application_name": f"recipe_{os.getpid()}", "maxwait": 20, **options}
+    name = f"recipe_{os.getpid()}"
+    options = {"application_name": name, "maxwait": 20, "cancel_timeout": 20, **options}
     return {
         "DJANGO_SETTINGS_MODULE": "recipe_settings",
         "PGPOOL_TEST_OPTIONS": json.dumps(options),

@@ -123,7 +123,7 @@ def test_tls_with_verify_full_under_load(make_alias, over_tls, guarded):
 
 
 def test_a_killed_statement_is_cancelled_over_tls_too(make_alias, over_tls, guarded):
-    alias = make_alias(maxsize=1, **over_tls)
+    alias = make_alias(maxsize=1, maxwait=30, cancel_timeout=20, **over_tls)
     with running(lambda: alias.ask("SELECT pg_sleep(60)")) as (greenlet,):
         eventually(lambda: guarded.states(alias.name) == ["active"])
         greenlet.kill()

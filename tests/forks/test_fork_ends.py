@@ -71,4 +71,5 @@ for _ in range(2):
     in_child(work, os._exit)
 assert pid() == parent
 """
-    run_python(patched + DJANGO + HELPERS + code).ok()
+    stays = '{"cleanup": 600}'
+    run_python(patched + DJANGO + HELPERS + code, PGPOOL_TEST_OPTIONS=stays).ok()

@@ -50,4 +50,5 @@ assert 1 <= len(set(owns)) <= 2
 )
 def test_the_standard_library(server, patching, code, held):
     program = f"{patching}{DJANGO}HELD = {held}\n{HELPERS}{code}{AFTER}"
-    assert run_python(program).ok() == "both\n"
+    stays = '{"cleanup": 600}'
+    assert run_python(program, PGPOOL_TEST_OPTIONS=stays).ok() == "both\n"

@@ -43,7 +43,7 @@ def recipe_site(
     ``name``."""
     write_site(directory)
     name = f"recipe_{os.getpid()}"
-    pool = {"maxsize": maxsize, "maxwait": 20, "application_name": name}
+    pool = {"maxsize": maxsize, "maxwait": 20, "cleanup": 600, "application_name": name}
     env = {
         "DJANGO_SETTINGS_MODULE": "recipe_settings",
         "PGPOOL_TEST_OPTIONS": json.dumps(pool),
