@@ -91,7 +91,7 @@ def test_so_is_one_on_which_somebody_else_runs_a_statement(make_alias):
 
         def other():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_sleep(3)")
+                cursor.execute("SELECT pg_sleep(60)")
 
         with running(other) as (greenlet,):
             eventually(lambda: alias.states == ["active"])
@@ -100,7 +100,8 @@ def test_so_is_one_on_which_somebody_else_runs_a_statement(make_alias):
                 eventually(lambda: greenlet.dead)
                 assert isinstance(greenlet.exception, database.Error)
         assert connection.closed
-        assert alias.pool.snapshot().size == 0
+        eventually(lambda: alias.pool.snapshot().size == 0)
+    alias.server.terminate(*alias.pids)  # nobody could cancel the statement
 
 
 @pytest.mark.parametrize("reason", [gevent.Timeout, gevent.GreenletExit])
@@ -110,7 +111,7 @@ def test_an_interruption_arrives_and_the_slot_is_free(make_alias, reason):
 
     def query():
         with pytest.raises(reason) as caught, alias.request():
-            alias.value("SELECT pg_sleep(2)")
+            alias.value("SELECT pg_sleep(60)")
         reasons.append(caught.type)
 
     alias.ask("SELECT 1")
@@ -121,3 +122,4 @@ def test_an_interruption_arrives_and_the_slot_is_free(make_alias, reason):
     assert reasons == [reason]
     assert alias.pool.snapshot().size == 0
     assert alias.ask("SELECT 1") == 1
+    alias.server.terminate(*alias.pids)

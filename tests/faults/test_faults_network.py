@@ -23,64 +23,72 @@ def proxy(server):
 def hub_turns():
     with hub_watched() as longest:
         yield longest
-    assert longest[0] < 1.0, f"the hub stood still for {longest[0]:.1f} s"
+    assert longest[0] < 5, f"the hub stood still for {longest[0]:.1f} s"
 
 
-def fallen(alias, proxy, count, work):
-    """Greenlets whose statements are under way when the network begins to swallow."""
-    greenlets = [gevent.spawn(work) for _ in range(count)]
-    eventually(lambda: alias.states.count("active") == count)
-    proxy.swallow()
+WAIT = "SELECT pg_advisory_xact_lock_shared(1) IS NULL"
+"""A statement that ends when all of them have fallen."""
+
+
+def fallen(alias, proxy, *works):
+    """Greenlets that run WAIT: it is under way in all when the network begins to swallow, and then
+    ends at the server."""
+    alias.server.execute("SELECT pg_advisory_lock(1)")
+    greenlets = [gevent.spawn(work) for work in works]
+    try:
+        eventually(lambda: alias.states.count("active") == len(works))
+        proxy.swallow()
+    finally:
+        alias.server.execute("SELECT pg_advisory_unlock(1)")
+    eventually(lambda: "active" not in alias.states)
     return greenlets
 
 
 def failure(greenlet):
     with pytest.raises(OperationalError) as caught:
-        greenlet.get(timeout=10)
+        greenlet.get(timeout=30)
     return caught.value
 
 
-@pytest.mark.parametrize("transaction", [False, True])
-def test_a_fallen_statement_ends_at_read_timeout_and_its_slot_is_free(
-    make_alias, proxy, hub_turns, transaction
-):
-    alias = make_alias(maxsize=2, read_timeout=0.4, cancel_timeout=0.2, **proxy.params)
+def test_a_fallen_statement_ends_at_read_timeout_and_its_slot_is_free(make_alias, proxy, hub_turns):
+    alias = make_alias(maxsize=2, read_timeout=2, cancel_timeout=0.2, **proxy.params)
 
-    def work():
+    def in_transaction():
         with alias.request() as wrapper:
-            wrapper.set_autocommit(not transaction)
-            alias.value("SELECT pg_sleep(0.2)")
+            wrapper.set_autocommit(False)
+            alias.value(WAIT)
 
     with Elapsed() as elapsed:
-        for greenlet in fallen(alias, proxy, 2, work):
+        for greenlet in fallen(alias, proxy, lambda: alias.ask(WAIT), in_transaction):
             assert "read_timeout" in str(failure(greenlet))
-    assert elapsed.seconds < 5
+    assert elapsed.seconds < 15
     assert alias.pool.snapshot().in_use == 0
-    eventually(lambda: alias.pool.snapshot().size == 0, seconds=5)
+    eventually(lambda: alias.pool.snapshot().size == 0)
     proxy.forward()
     assert alias.ask("SELECT 1") == 1
 
 
 def test_more_kills_in_the_hole_than_there_are_threads_stop_nobody(make_alias, proxy, hub_turns):
     """The cancels fall into it, too. psycopg2's own would stop the whole process."""
-    alias = make_alias(maxsize=12, cancel_timeout=0.2, **proxy.params)
-    victims = fallen(alias, proxy, 12, lambda: alias.ask("SELECT pg_sleep(0.2)"))
+    alias = make_alias(maxsize=12, cancel_timeout=1, **proxy.params)
+    victims = fallen(alias, proxy, *[lambda: alias.ask(WAIT)] * 12)
     with Elapsed() as elapsed:
-        gevent.killall(victims, timeout=10)
+        gevent.killall(victims, timeout=30)
     assert all(victim.dead for victim in victims)
-    assert elapsed.seconds < 5
-    with gevent.Timeout(5):
+    assert elapsed.seconds < 8, "one after the other"
+    with gevent.Timeout(20):
         assert gevent.get_hub().threadpool.apply(lambda: "free") == "free"
     proxy.forward()
 
 
 def test_waiters_end_at_maxwait_while_all_connections_are_in_the_hole(make_alias, proxy, hub_turns):
-    alias = make_alias(maxsize=2, maxwait=0.3, **proxy.params)
-    holders = fallen(alias, proxy, 2, lambda: alias.ask("SELECT pg_sleep(0.2) IS NULL"))
+    alias = make_alias(maxsize=2, maxwait=60, **proxy.params)
+    holders = fallen(alias, proxy, *[lambda: alias.ask(WAIT)] * 2)
+    alias.pool.maxwait = 0.3
     with Elapsed() as elapsed, running(*[lambda: alias.ask("SELECT 1")] * 10) as waiters:
         for waiter in waiters:
             assert isinstance(failure(waiter), PoolExhausted)
-    assert elapsed.seconds < 5
+    assert elapsed.seconds < 15
     proxy.forward()
     assert join(holders) == [False, False]
     assert alias.pool.snapshot().in_use == 0
@@ -89,13 +97,13 @@ def test_waiters_end_at_maxwait_while_all_connections_are_in_the_hole(make_alias
 @pytest.mark.long
 def test_an_idle_connection_in_the_hole_costs_a_ping_and_is_replaced(make_alias, proxy):
     alias = make_alias(
-        maxsize=1, maxwait=20, connect_timeout=0.3, CONN_HEALTH_CHECKS=True, **proxy.params
+        maxsize=1, maxwait=20, connect_timeout=2, CONN_HEALTH_CHECKS=True, **proxy.params
     )
     alias.ask("SELECT 1")
     gevent.sleep(1.05)  # PING_AFTER
     proxy.swallow()
     with running(lambda: alias.ask("SELECT 1")) as greenlets:
-        assert "connect_timeout=0.3 s" in str(failure(greenlets[0]))
+        assert "connect_timeout=2 s" in str(failure(greenlets[0]))
     proxy.forward()
     eventually(lambda: alias.pool.snapshot().closing == 0)
     assert alias.pool.snapshot().evictions == {"broken": 1}
@@ -103,8 +111,8 @@ def test_an_idle_connection_in_the_hole_costs_a_ping_and_is_replaced(make_alias,
 
 def test_what_the_hole_held_back_reaches_nobody_else(make_alias, proxy):
     """The answer of a statement that was given up arrives later."""
-    alias = make_alias(maxsize=2, maxwait=20, read_timeout=0.2, cancel_timeout=0.1, **proxy.params)
-    (victim,) = fallen(alias, proxy, 1, lambda: alias.ask("SELECT 'late', pg_sleep(0.2)"))
+    alias = make_alias(maxsize=2, maxwait=20, read_timeout=2, cancel_timeout=0.1, **proxy.params)
+    (victim,) = fallen(alias, proxy, lambda: alias.ask(f"SELECT 'late' WHERE NOT ({WAIT})"))
     failure(victim)
     proxy.forward()
     for number in range(10):

