@@ -20,15 +20,18 @@ from django_pgpool import PoolExhausted
 
 from .cluster import Postgres
 from .outcome import Outcome, Run
-from .proxy import Proxy
-from .world import counted, look_at_the_ruins, make_alias, on_tcp, usable
+from .proxy import WAIT, Proxy, fallen
+from .world import counted, look_at_the_ruins, make_alias, on_tcp, pool_on, usable
 
-CONNECT, WAIT, READ, CANCEL = 1.0, 1.5, 0.8, 0.5
-"""connect_timeout, maxwait, read_timeout and cancel_timeout, in seconds."""
-CANCELLED = 0.2
-"""Seconds in which a timed-out statement ends at the server, where the network is sound."""
+CONNECT, MAXWAIT, READ, CANCEL = 2.0, 3.0, 2.0, 1.0
+"""connect_timeout, maxwait, read_timeout and cancel_timeout, in seconds. What works must not take
+so long, however busy the machine."""
+CANCELLED = 5.0
+"""Seconds in which a timed-out statement ends at the server, where the network is sound; without a
+cancel it would be 60."""
 FAREWELL = 1.0
-SLACK = 0.6
+SLACK = 4.0
+"""Seconds that a busy machine may add to anything."""
 
 
 def hole(run: Run) -> None:
@@ -48,18 +51,16 @@ def hole(run: Run) -> None:
 
 def cancel(run: Run) -> None:
     """Killed and timed-out statements: the cancel arrives, or falls into the hole as well."""
-    slowest = 0.0
+    with pool_on(run, maxsize=20, maxwait=20, cancel_timeout=60) as (_, alias):
+        slowest = max(_runs_on(run.outcome, alias) for _ in range(run.pick(100, 20)))
     for _ in range(run.pick(5, 1)):
-        with behind_a_proxy(run, maxsize=20, cancel_timeout=CANCEL) as (alias, proxy):
-            slowest = max([slowest, *(_runs_on(run.outcome, alias) for _ in range(20))])
+        with behind_a_proxy(run, maxsize=20) as (alias, proxy):
             usable(alias)
-            with running(*[lambda: alias.ask("SELECT pg_sleep(0.3)")] * 20) as victims:
-                eventually(lambda: alias.states.count("active") == 20)
-                proxy.swallow()
-                with watchdog(run.outcome):
-                    began = time.monotonic()
-                    gevent.killall(victims, timeout=10)
-                    took = time.monotonic() - began
+            victims = fallen(alias, proxy, *[lambda: alias.ask(WAIT)] * 20)
+            with watchdog(run.outcome):
+                began = time.monotonic()
+                gevent.killall(victims, timeout=30)
+                took = time.monotonic() - began
             run.outcome.tried += 20
             run.outcome.check(took < CANCEL + SLACK, f"20 kills took {took:.2f} s")
             proxy.forward()
@@ -79,7 +80,7 @@ def _runs_on(outcome: Outcome, alias: Alias) -> float:
         eventually(lambda: "active" in alias.states)
         began = time.monotonic()
         victim.kill(gevent.Timeout, block=False)
-        eventually(lambda: "active" not in alias.states)
+        eventually(lambda: "active" not in alias.states, seconds=30)
         return time.monotonic() - began
 
 
@@ -89,7 +90,7 @@ def behind_a_proxy(run: Run, **options: Any) -> Iterator[tuple[Alias, Proxy]]:
     settings = on_tcp()
     options = {
         "maxsize": 5,
-        "maxwait": WAIT,
+        "maxwait": 20,
         "connect_timeout": CONNECT,
         "cancel_timeout": CANCEL,
         **options,
@@ -108,12 +109,18 @@ def watchdog(outcome: Outcome) -> Iterator[None]:
     """The hub has to go round all the time."""
     with hub_watched() as longest:
         yield
-    outcome.check(longest[0] < 0.5, f"the hub stood still for {longest[0]:.2f} s")
+    outcome.check(longest[0] < SLACK, f"the hub stood still for {longest[0]:.2f} s")
 
 
 def _ends(
-    outcome: Outcome, work: Callable[[], Any], after: float, what: str, error: type[Exception]
+    outcome: Outcome,
+    work: Callable[[], Any],
+    after: float,
+    what: str,
+    error: type[Exception],
+    by: str,
 ) -> None:
+    """``by``: what the error says has ended it."""
     outcome.tried += 1
     began = time.monotonic()
     try:
@@ -121,7 +128,7 @@ def _ends(
             work()
     except error as met:
         exhausted = isinstance(met, PoolExhausted)
-        outcome.check(exhausted == (error is PoolExhausted), f"{what}: {met}")
+        outcome.check(exhausted == (error is PoolExhausted) and by in str(met), f"{what}: {met}")
     except gevent.Timeout:
         outcome.hung += 1
     except Exception as met:
@@ -136,11 +143,18 @@ def _openings(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
     proxy.swallow()
     with watchdog(outcome):
         for _ in range(2):
-            _ends(outcome, lambda: alias.ask("SELECT 1"), CONNECT, "an opening", OperationalError)
+            _ends(
+                outcome,
+                lambda: alias.ask("SELECT 1"),
+                CONNECT,
+                "an opening",
+                OperationalError,
+                "connect_timeout",
+            )
             eventually(lambda: alias.pool.snapshot().size == 0)
             gevent.sleep(0.2)  # the back-off's first step
     proxy.forward()
-    eventually(lambda: _works(alias), seconds=6)
+    eventually(lambda: _works(alias))
 
 
 def _works(alias: Alias) -> bool:
@@ -157,20 +171,19 @@ def _statements(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
     def in_transaction() -> None:
         with alias.request() as wrapper:
             wrapper.set_autocommit(False)
-            alias.value("SELECT pg_sleep(0.3)")
+            alias.value(WAIT)
 
     def check(work: Callable[[], Any]) -> None:
-        _ends(outcome, work, 0.1 + READ + CANCEL, "a statement", OperationalError)
+        _ends(outcome, work, READ + CANCEL, "a statement", OperationalError, "read_timeout")
 
-    statements = [lambda: alias.ask("SELECT pg_sleep(0.3)"), in_transaction] * 2
-    with watchdog(outcome), running(*[lambda s=s: check(s) for s in statements]) as greenlets:
-        eventually(lambda: alias.states.count("active") == 4)
-        proxy.swallow()
+    statements = [lambda: alias.ask(WAIT), in_transaction] * 2
+    with watchdog(outcome):
+        greenlets = fallen(alias, proxy, *[lambda s=s: check(s) for s in statements])
         gevent.joinall(greenlets, timeout=30)
         outcome.check(alias.pool.snapshot().in_use == 0, "a slot is still in use")
         eventually(lambda: alias.pool.snapshot().closing == 0, seconds=FAREWELL + SLACK)
     proxy.forward()
-    eventually(lambda: _works(alias), seconds=6)
+    eventually(lambda: _works(alias))
 
 
 def _idle_ones(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
@@ -184,6 +197,7 @@ def _idle_ones(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
             READ + CANCEL,
             "a statement on an idle connection",
             OperationalError,
+            "read_timeout",
         )
     proxy.forward()
 
@@ -191,23 +205,28 @@ def _idle_ones(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
 def _waiters(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
     """All slots are held by statements in the hole, without a read_timeout."""
     usable(alias)
-    with running(*[lambda: alias.ask("SELECT pg_sleep(0.3)")] * 5) as holders:
-        eventually(lambda: alias.states.count("active") == 5)
-        proxy.swallow()
-        with watchdog(outcome):
-            ask = [
-                lambda: _ends(
-                    outcome, lambda: alias.ask("SELECT 1"), WAIT, "a waiter", PoolExhausted
-                )
-            ] * 20
-            with running(*ask) as waiters:
-                gevent.joinall(waiters, timeout=30)
-        proxy.forward()
-        gevent.joinall(holders, timeout=10)
-        outcome.hung += sum(not holder.dead for holder in holders)
-        for holder in holders:
-            if holder.exception is not None:
-                outcome.fail(holder.exception)
+    holders = fallen(alias, proxy, *[lambda: alias.ask(WAIT)] * 5)
+    with watchdog(outcome), limited(alias):
+        with running(*[lambda: _is_exhausted(outcome, alias, "a waiter")] * 20) as waiters:
+            gevent.joinall(waiters, timeout=30)
+    proxy.forward()
+    gevent.joinall(holders, timeout=30)
+    outcome.hung += sum(not holder.dead for holder in holders)
+    for holder in holders:
+        if holder.exception is not None:
+            outcome.fail(holder.exception)
+
+
+@contextmanager
+def limited(alias: Alias) -> Iterator[None]:
+    """Who comes meanwhile waits for MAXWAIT."""
+    before, alias.pool.maxwait = alias.pool.maxwait, MAXWAIT
+    yield
+    alias.pool.maxwait = before
+
+
+def _is_exhausted(outcome: Outcome, alias: Alias, what: str) -> None:
+    _ends(outcome, lambda: alias.ask("SELECT 1"), MAXWAIT, what, PoolExhausted, "")
 
 
 def _rollbacks(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
@@ -229,7 +248,7 @@ def _rollbacks(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
         eventually(lambda: alias.states.count("idle in transaction") == 5)
         proxy.swallow()
         swallowing.append(True)
-        gevent.joinall(greenlets, timeout=10)
+        gevent.joinall(greenlets, timeout=30)
     outcome.tried += 5
     for greenlet in greenlets:
         outcome.hung += not greenlet.dead
@@ -271,7 +290,7 @@ def _exits(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    eventually(lambda: len(alias.states) == 3 and "active" in alias.states)
+    eventually(lambda: alias.states == ["active", "idle", "idle in transaction"])
     proxy.swallow()
     try:
         said, complained = process.communicate("go\n", timeout=20)
@@ -292,7 +311,7 @@ def _pings(outcome: Outcome, alias: Alias, proxy: Proxy) -> None:
     alias.ask("SELECT 1")
     gevent.sleep(1.1)
     proxy.swallow()
-    with watchdog(outcome):
-        _ends(outcome, lambda: alias.ask("SELECT 1"), WAIT, "a ping", PoolExhausted)
+    with watchdog(outcome), limited(alias):
+        _is_exhausted(outcome, alias, "a ping")
     proxy.forward()
     gevent.sleep(0.2)

@@ -28,7 +28,7 @@ def fork(run: Run) -> None:
     debug = {"log_min_messages": "debug1"}
     with pool_on(run, debug, pools=2, maxsize=5, maxwait=20) as (postgres, alias):
         with Traffic(alias, run.outcome, 20) as traffic:
-            traffic.wait_for(100)
+            eventually(lambda: len(alias.pids) == alias.pool.maxsize)
             parents = alias.pids
             for number in range(run.pick(40, 6)):
                 _fork(run.outcome, alias, parents, number)
@@ -54,7 +54,7 @@ def _fork(outcome: Outcome, alias: Alias, parents: set[int], number: int) -> Non
         finally:
             os._exit(code)
     outcome.tried += 1
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while True:
         done, status = os.waitpid(process, os.WNOHANG)
         if done:
@@ -150,7 +150,7 @@ def threads(run: Run) -> None:
 
 def blocked(run: Run) -> None:
     """CPU work stops the hub for longer than every limit there is."""
-    limits = {"maxwait": 1.5, "connect_timeout": 1.0, "read_timeout": 1.0, "cleanup": 1.0}
+    limits = {"maxwait": 2.0, "connect_timeout": 2.0, "read_timeout": 2.0, "cleanup": 2.0}
     with pool_on(run, maxsize=10, expires=60, **limits) as (_, alias):
         visitors = [
             Traffic(alias, run.outcome, 30, query=0.02, pause=0.001),
@@ -178,7 +178,7 @@ def _cold(run: Run, alias: Alias) -> None:
     for moment in range(run.pick(16, 6)):
         with Traffic(alias, run.outcome, 10, query=0) as traffic:
             gevent.sleep(0.001 * moment)
-            _block(1.2)
+            _block(2.5)
             traffic.wait_for(20)
         for visit in traffic.failed:
             run.outcome.fail(visit.error)

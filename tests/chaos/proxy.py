@@ -1,16 +1,20 @@
-"""A TCP proxy in front of a server, which can turn into a black hole."""
+"""A TCP proxy in front of a server, which can turn into a black hole, and what falls into it."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
 import gevent
 from gevent.event import Event
+from support.aliases import Alias
+from support.waiting import eventually
 
 LOCALHOST = "127.0.0.1"
-
+WAIT = "SELECT pg_advisory_xact_lock_shared(1) IS NULL"
+"""A statement that ends when all of ``fallen()`` have fallen."""
 
 Target = int | str | tuple[str, int]
 
@@ -87,3 +91,17 @@ def _connect(target: Target) -> socket.socket:
         connection.connect(target)
         return connection
     return socket.create_connection((LOCALHOST, target) if isinstance(target, int) else target)
+
+
+def fallen(alias: Alias, proxy: Proxy, *works: Callable[[], Any]) -> list[gevent.Greenlet]:
+    """Greenlets that run WAIT: it is under way in all of them when the network begins to swallow,
+    and then ends at the server."""
+    alias.server.execute("SELECT pg_advisory_lock(1)")
+    greenlets = [gevent.spawn(work) for work in works]
+    try:
+        eventually(lambda: alias.states.count("active") == len(works))
+        proxy.swallow()
+    finally:
+        alias.server.execute("SELECT pg_advisory_unlock(1)")
+    eventually(lambda: "active" not in alias.states)
+    return greenlets

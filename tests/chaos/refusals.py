@@ -29,7 +29,8 @@ from .traffic import Traffic, Visit
 from .world import LOCALHOST, Monitor, look_at_the_ruins, make_alias, on_tcp, usable
 
 SECRET = "correct horse battery staple"
-AT_ONCE = 1.0
+AT_ONCE = 15.0
+"""Seconds; maxwait would be 60."""
 
 
 def full(run: Run) -> None:
@@ -76,7 +77,7 @@ def refused(run: Run) -> None:
         }
         for what, (text, settings) in cases.items():
             for _ in range(run.pick(5, 1)):
-                alias = make_alias(postgres.params, maxsize=20, maxwait=20, **settings)
+                alias = make_alias(postgres.params, maxsize=20, maxwait=60, **settings)
                 _refuse(run.outcome, alias, what, text)
     run.outcome.check(SECRET not in said.getvalue(), "the password is in a message or in the log")
     run.outcome.check("connection_open_failed" in said.getvalue(), "nothing was logged")
@@ -85,7 +86,7 @@ def refused(run: Run) -> None:
 def _refuse(outcome: Outcome, alias: Alias, what: str, text: str) -> None:
     traffic = Traffic(alias, outcome, 0)
     with Openings() as openings, watchdog(outcome), running(*[traffic.visit] * 100) as greenlets:
-        gevent.joinall(greenlets, timeout=15)
+        gevent.joinall(greenlets, timeout=30)
     outcome.hung += sum(not greenlet.dead for greenlet in greenlets)
     outcome.tried += 100
     for visit in traffic.visits:
@@ -176,17 +177,23 @@ def rotated(run: Run) -> None:
         time.sleep(0.1)
         run.outcome.check("password" in _failure(alias), "a wrong password got in")
         alias.settings["PASSWORD"] = "unknown"
-        eventually(lambda: not _failure(alias), seconds=10)
+        eventually(lambda: not _failure(alias))
         look_at_the_ruins(alias, run.outcome)
 
 
 def _rotate(outcome: Outcome, alias: Alias, password: str) -> None:
+    eventually(lambda: _all_open(alias))  # an opening would meet the one password or the other
     before = alias.pids
     alias.server.execute("ALTER ROLE shop PASSWORD %s", password)
     alias.settings["PASSWORD"] = password
     alias.pool.drain()
     eventually(lambda: not alias.pids & before, "drained sessions stay")
     outcome.check(alias.settings["PASSWORD"] == password, "the setting has changed by itself")
+
+
+def _all_open(alias: Alias) -> bool:
+    snapshot = alias.pool.snapshot()
+    return snapshot.idle + snapshot.in_use == snapshot.maxsize
 
 
 def _failure(alias: Alias) -> str:

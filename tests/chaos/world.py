@@ -119,13 +119,15 @@ def look_at_the_ruins(alias: Alias, outcome: Outcome) -> None:
     pool = alias.pool
     outcome.slots += pool.maxsize - usable(alias)
     with suppress(AssertionError):
-        eventually(lambda: not _busy(pool.snapshot()), seconds=5)
+        eventually(lambda: not _busy(pool.snapshot()))
     outcome.slots += _busy(pool.snapshot())
-    outcome.in_transaction += sum("transaction" in state for state in alias.states)
+    with suppress(AssertionError):
+        eventually(lambda: not _in_transaction(alias))  # one may be ending
+    outcome.in_transaction += _in_transaction(alias)
     alias.close()
     alias.wrapper.close_pool()
     with suppress(AssertionError):
-        eventually(lambda: alias.backends == 0, seconds=5)
+        eventually(lambda: alias.backends == 0)
     outcome.sessions += alias.backends
 
 
@@ -141,6 +143,10 @@ def usable(alias: Alias) -> int:
     with running(*[hold] * maxsize) as greenlets:
         gevent.joinall(greenlets, timeout=25)
     return len(pids)
+
+
+def _in_transaction(alias: Alias) -> int:
+    return sum("transaction" in state for state in alias.states)
 
 
 def _busy(snapshot: Any) -> int:

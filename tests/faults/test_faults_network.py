@@ -5,7 +5,7 @@ import socket
 
 import gevent
 import pytest
-from chaos.proxy import Proxy
+from chaos.proxy import WAIT, Proxy, fallen
 from django.db import OperationalError
 from support.waiting import Elapsed, eventually, hub_watched, join, running
 
@@ -24,24 +24,6 @@ def hub_turns():
     with hub_watched() as longest:
         yield longest
     assert longest[0] < 5, f"the hub stood still for {longest[0]:.1f} s"
-
-
-WAIT = "SELECT pg_advisory_xact_lock_shared(1) IS NULL"
-"""A statement that ends when all of them have fallen."""
-
-
-def fallen(alias, proxy, *works):
-    """Greenlets that run WAIT: it is under way in all when the network begins to swallow, and then
-    ends at the server."""
-    alias.server.execute("SELECT pg_advisory_lock(1)")
-    greenlets = [gevent.spawn(work) for work in works]
-    try:
-        eventually(lambda: alias.states.count("active") == len(works))
-        proxy.swallow()
-    finally:
-        alias.server.execute("SELECT pg_advisory_unlock(1)")
-    eventually(lambda: "active" not in alias.states)
-    return greenlets
 
 
 def failure(greenlet):
