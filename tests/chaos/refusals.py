@@ -26,7 +26,7 @@ from .holes import watchdog
 from .outages import Openings
 from .outcome import Outcome, Run
 from .traffic import Traffic, Visit
-from .world import LOCALHOST, Monitor, look_at_the_ruins, make_alias, on_tcp, usable
+from .world import LOCALHOST, Monitor, all_open, look_at_the_ruins, make_alias, on_tcp, usable
 
 SECRET = "correct horse battery staple"
 AT_ONCE = 15.0
@@ -182,18 +182,13 @@ def rotated(run: Run) -> None:
 
 
 def _rotate(outcome: Outcome, alias: Alias, password: str) -> None:
-    eventually(lambda: _all_open(alias))  # an opening would meet the one password or the other
+    eventually(lambda: all_open(alias))  # an opening would meet the one password or the other
     before = alias.pids
     alias.server.execute("ALTER ROLE shop PASSWORD %s", password)
     alias.settings["PASSWORD"] = password
     alias.pool.drain()
     eventually(lambda: not alias.pids & before, "drained sessions stay")
     outcome.check(alias.settings["PASSWORD"] == password, "the setting has changed by itself")
-
-
-def _all_open(alias: Alias) -> bool:
-    snapshot = alias.pool.snapshot()
-    return snapshot.idle + snapshot.in_use == snapshot.maxsize
 
 
 def _failure(alias: Alias) -> str:

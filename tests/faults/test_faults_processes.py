@@ -73,7 +73,8 @@ def visit():
         wrong.append(repr(error))
 
 visitors = [gevent.spawn(visit) for _ in range(6)]
-gevent.sleep(0.2)
+while sum(pool.idle + pool.in_use for pool in django_pgpool.stats()) < 3:
+    gevent.sleep(0.01)
 for _ in range(4):
     child = os.fork()
     if not child:

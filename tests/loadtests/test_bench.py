@@ -335,9 +335,9 @@ def test_ctrl_c_ends_every_process(section, moment, start, short_tmp):
             break
     processes = psutil.Process(program.pid).children(recursive=True)
     program.send_signal(signal.SIGINT)
-    _, err = program.communicate(timeout=20)
+    _, err = program.communicate(timeout=60)
     assert (program.returncode, err) == (130, "interrupted: there is no result\n")
-    deadline = monotonic() + 2
+    deadline = monotonic() + 20
     while any(process.is_running() for process in processes):
         assert monotonic() < deadline
         sleep(0.02)
@@ -352,7 +352,7 @@ def test_ctrl_c_keeps_the_sections_that_were_measured(start, tmp_path, short_tmp
         if "warming up: Django, CONN_MAX_AGE" in line:
             break
     program.send_signal(signal.SIGINT)
-    _, err = program.communicate(timeout=20)
+    _, err = program.communicate(timeout=60)
     assert (program.returncode, err) == (130, "interrupted: 1 of 2 sections were measured\n")
     data = json.loads(kept.read_text())
     assert {row["section"] for row in data["rows"]} == {"alone"}

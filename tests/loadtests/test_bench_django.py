@@ -46,13 +46,13 @@ def test_a_crowd_tells_who_starves():
         calls.append(None)
         if len(calls) == 4:  # the first that counts, after one of each
             over.wait()
-        gevent.sleep(0.001)
+        gevent.sleep(0.02)
 
-    found = crowd(operation, over.set, 0.05, greenlets=3)
+    found = crowd(operation, over.set, 0.5, greenlets=3)
     assert found["starved"] == 1
     assert found["ops"] > 0
     assert found["spread"] > 0.5
-    assert found["p99"] >= 50  # also of what did not end in time
+    assert found["p99"] >= 500  # also of what did not end in time
 
 
 # ---- which sections

@@ -21,7 +21,7 @@ def test_a_pool_that_is_measured_is_full_and_opens_no_more(name):
     gevent.sleep(0)
     assert not waiter.ready()
     release(held.pop())
-    waiter.join(5)
+    waiter.join(20)
     held.append(waiter.value)
     assert len({id(connection) for connection in held}) == 3
     for connection in held:
@@ -44,7 +44,7 @@ def test_the_oldest_waiter_of_a_free_pool_is_first(make):
     workers = [gevent.spawn(work, number) for number in range(5)]
     gevent.sleep(0)
     pool.release(connection)
-    gevent.joinall(workers, timeout=5, raise_error=True)
+    gevent.joinall(workers, timeout=20, raise_error=True)
     assert served == [(number, connection) for number in range(5)]
 
 

@@ -137,7 +137,7 @@ def rig() -> Iterator[Rig]:
 def eventually(
     condition: Callable[[], object],
     sleep: Callable[[float], object] = time.sleep,
-    timeout: float = 5.0,
+    timeout: float = 20.0,
 ) -> None:
     """Wait until it is true."""
     end = time.monotonic() + timeout
@@ -177,13 +177,13 @@ class World:
         else:
             threading.Thread(target=run, daemon=True).start()
 
-        def result(timeout: float = 10.0) -> Any:
+        def result(timeout: float = 20.0) -> Any:
             eventually(future.done, self.sleep, timeout)
             return future.result()
 
         return result
 
-    def eventually(self, condition: Callable[[], object], timeout: float = 10.0) -> None:
+    def eventually(self, condition: Callable[[], object], timeout: float = 20.0) -> None:
         eventually(condition, self.sleep, timeout)
 
 

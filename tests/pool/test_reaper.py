@@ -385,7 +385,7 @@ def test_the_reaper_started_by_another_thread_works_and_does_not_spin(
         pool.release(slot, slot.lease)
 
     foreign.apply(work)
-    assert pool.snapshot().idle == 1
+    assert pool.snapshot().openings == 1
     world.eventually(lambda: pool.snapshot().size == 0)
     assert started == 2  # an opener and a reaper
     foreign.kill()
