@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
         description="Faults, kills and outages on PostgreSQL servers of its own: what is lost?",
-        epilog="About seven minutes; with --quick about one. Exit code 1 if anything was lost.",
+        epilog="About nine minutes; with --quick about two. Exit code 1 if anything was lost.",
     )
     parser.add_argument("--quick", action="store_true", help="the short versions")
     parser.add_argument(
