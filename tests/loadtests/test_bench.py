@@ -123,6 +123,11 @@ def test_a_crowd_counts_every_operation():
     assert max(done.values()) - min(done.values()) <= 1  # they took turns
 
 
+def test_a_crowd_that_got_to_nothing_in_its_time_is_given_more():
+    cpu, _ = crowd(lambda: gevent.sleep(0.1), 0.0, greenlets=2)
+    assert cpu >= 0
+
+
 def test_a_crowd_passes_an_error_on(hub_errors):
     def operation():
         gevent.sleep(0)

@@ -56,6 +56,8 @@ def crowd(operation: Operation, seconds: float, greenlets: int = GREENLETS) -> t
     gevent.sleep(0)  # by now all of them have begun
     before, began = counts.copy(), process_time()
     gevent.sleep(seconds)
+    while counts == before and not any(worker.dead for worker in workers):
+        gevent.sleep(0)  # the machine stood still all the time
     used = process_time() - began
     done = [now - then for now, then in zip(counts, before, strict=True)]
     running = False
