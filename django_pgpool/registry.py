@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS
 
-from .drivers.chosen import Driver, abandon, end, is_libpq_parameter
+from .drivers.chosen import Driver, abandon_all, end, is_libpq_parameter
 from .observers.structlog import log_event
 from .openers import Openers, copy_of, database_of, settings_key
 from .options import PoolOptions, is_pooled, parse
@@ -208,10 +208,9 @@ def _after_fork_in_child() -> None:
     _lock = allocate_lock()
     _forget(lambda _: True)
     for pool in list(_pools):
-        for connection in pool.forget():
-            abandon(connection)
-            _abandoned.append(connection)
+        pool.forget()
     _pools.clear()
+    _abandoned.extend(abandon_all())
 
 
 at_exit(_at_exit)

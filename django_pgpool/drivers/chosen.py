@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .dbapi import Error, OperationalError, is_psycopg3
-from .ending import abandon, end
+from .ending import abandon_all, end
 
 if TYPE_CHECKING or not is_psycopg3:
     import psycopg2 as database
@@ -28,7 +28,7 @@ __all__ = [
     "Error",
     "OperationalError",
     "TrackedConnection",
-    "abandon",
+    "abandon_all",
     "database",
     "end",
     "in_one",

@@ -11,6 +11,7 @@ from typing import Any
 
 from .cancel import cancel
 from .dbapi import ACTIVE, Error
+from .lent import every
 from .sockets import READ, UnpatchedSocket, wait_for
 
 FAREWELL = 1.0
@@ -129,14 +130,27 @@ def end(connections: Iterable[Any]) -> None:
                 connection.close()
 
 
-def abandon(connection: Any) -> None:
-    """In a forked child: let go of the parent's socket without a word to the server.
+def abandon_all() -> list[Any]:
+    """In a forked child: let go of the parent's sockets without a word to the server. Returns the
+    connections, which must not be freed.
 
-    The descriptor's number stays taken, by /dev/null: a connection object that somebody still
-    holds must not come to speak into a file or socket opened later.
+    Those that are just being opened are among them: the greenlets that do so live on in the child,
+    and would take the server's answers away from the parent's.
     """
-    connection.abandoned = True
-    with suppress(OSError, Error):
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, connection.fileno())
+    connections = list(every)
+    every.clear()
+    for connection in connections:
+        connection.abandoned = True
+        with suppress(OSError, Error):  # it is closed, or has no socket yet
+            _put_null_at(connection.fileno())
+    return connections
+
+
+def _put_null_at(descriptor: int) -> None:
+    """Its number stays taken, by /dev/null: a connection object that somebody still holds must not
+    come to speak into a file or socket opened later."""
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        os.dup2(null, descriptor)
+    finally:
         os.close(null)

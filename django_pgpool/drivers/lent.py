@@ -19,6 +19,10 @@ _UNKNOWN = "?"
 """As good as any statement that may leave something: a template string."""
 
 
+every: WeakSet[Any] = WeakSet()
+"""All connections of this process, from the first step of their opening on."""
+
+
 class Lent:
     """Mixed into the connection class of either driver."""
 

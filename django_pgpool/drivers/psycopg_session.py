@@ -21,7 +21,7 @@ from ..pool.runtime import gevent_has_patched
 from .cancel import cancel
 from .ending import give_up, hang_up
 from .failures import READ_ONLY, TERMINATED, UNPREPARED
-from .lent import Lent, given_back, text_of
+from .lent import Lent, every, given_back, text_of
 from .psycopg_waiting import opened, ready
 from .statements import leaves_state
 
@@ -80,6 +80,7 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        every.add(self)
         self.lock = threading.Lock()  # psycopg's is not gevent's where it was imported before
         self._green = gevent_has_patched()
 

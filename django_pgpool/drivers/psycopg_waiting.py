@@ -16,6 +16,7 @@ from gevent.hub import Waiter as HubWaiter
 from psycopg import waiting
 
 from ..pool.runtime import gevent_has_patched
+from .lent import every
 
 
 def make_green() -> None:
@@ -47,14 +48,28 @@ def ready(descriptor: int, events: int, seconds: float | None) -> int:
             timer.close()
 
 
+class _Opening:
+    """A connection that psycopg has yet to make an object of."""
+
+    descriptor = -1
+    abandoned = False
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+
 def opened(steps: Generator[tuple[int, int], int, Any]) -> Any:
     """What comes of the steps of an opening. It has no bound of its own."""
+    opening = _Opening()
+    every.add(opening)
     try:
-        descriptor, events = next(steps)
+        opening.descriptor, events = next(steps)
         while True:
-            descriptor, events = steps.send(ready(descriptor, events, None))
+            opening.descriptor, events = steps.send(ready(opening.descriptor, events, None))
     except StopIteration as done:
         return done.value
+    finally:
+        every.discard(opening)  # its descriptor may be closed by now, and be another's
 
 
 def strange_wait() -> str | None:

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from .dbapi import ACTIVE
 from .failures import READ_ONLY, TERMINATED
-from .lent import Lent, given_back, text_of
+from .lent import Lent, every, given_back, text_of
 from .parameters import inlines_sql
 from .statements import leaves_state
 
@@ -35,6 +35,10 @@ def _noted(name: str) -> property:
 
 class TrackedConnection(Lent, Connection):
     autocommit, isolation_level, readonly, deferrable, cursor_factory = map(_noted, _SETTINGS)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        every.add(self)
+        super().__init__(*args, **kwargs)  # which opens it
 
     def __repr__(self) -> str:
         # psycopg2's own shows the connection string, of which it hides no more than the password.

@@ -266,14 +266,12 @@ class Pool(Queueing[C]):
         self._reaper.wake()  # to find that nothing is left to do
         self._tell("pool_closed", Level.INFO)
 
-    def forget(self) -> list[C]:
-        """In a forked child: hand over the parent's connections, which are not ours to close."""
-        connections = [slot.connection for slot in self._slots if slot.connection is not None]
+    def forget(self) -> None:
+        """In a forked child: the parent's connections are not ours to close."""
         for slot in self._slots:
             slot.lease = 0  # what is held by now cannot be given back
         self._begin(allocate_lock())  # somebody in the parent may have held the old one
         self._closed = True
-        return connections
 
     @property
     def closed(self) -> bool:

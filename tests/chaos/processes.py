@@ -17,7 +17,7 @@ from support.waiting import eventually
 from .cluster import Postgres
 from .outcome import Outcome, Run
 from .traffic import Traffic
-from .world import all_open, counted, make_alias, pool_on
+from .world import counted, make_alias, pool_on
 
 _PROTOCOL = ("protocol", "invalid message", "unexpected EOF", "could not receive", "lost sync")
 """What the server's log says when two processes speak on one socket."""
@@ -28,7 +28,7 @@ def fork(run: Run) -> None:
     debug = {"log_min_messages": "debug1"}
     with pool_on(run, debug, pools=2, maxsize=5, maxwait=20) as (postgres, alias):
         with Traffic(alias, run.outcome, 20) as traffic:
-            eventually(lambda: all_open(alias))
+            traffic.wait_for(100)
             parents = alias.pids
             for number in range(run.pick(40, 6)):
                 _fork(run.outcome, alias, parents, number)

@@ -88,6 +88,29 @@ print("parent")
     assert said(code) == ["child", "0", "parent"]
 
 
+def test_openings_that_are_under_way_stay_the_parents(server):
+    """Their greenlets live on in the child. One has begun a turn of the hub after the other."""
+    code = """
+import gevent
+from django.db import connections
+def opened(alias):
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return connections[alias].pgpool.snapshot().open_failures
+openings = []
+for number in range(12):
+    connections.databases[f"db{number}"] = connections.databases["default"]
+    openings.append(gevent.spawn(opened, f"db{number}"))
+    gevent.sleep(0)
+assert len([s for s in django_pgpool.stats() if s.opening]) > 2
+child(lambda: gevent.sleep(0.3))
+assert [opening.get(timeout=30) for opening in openings] == [0] * 12
+print("parent")
+"""
+    limits = '{"connect_timeout": 20, "maxwait": 30}'
+    assert said(code, PGPOOL_TEST_OPTIONS=limits) == ["child", "0", "parent"]
+
+
 def test_the_childs_pool_starts_empty_and_has_its_own_limit(server):
     code = """
 first = pid()
