@@ -205,12 +205,12 @@ def _at_exit() -> None:
 def _after_fork_in_child() -> None:
     """The parent's connections stay the parent's: not a byte on their sockets."""
     global _lock  # noqa: PLW0603  another thread of the parent may have held it
+    _abandoned.extend(abandon_all())  # first: nothing else holds those of pools that are forgotten
     _lock = allocate_lock()
     _forget(lambda _: True)
     for pool in list(_pools):
         pool.forget()
     _pools.clear()
-    _abandoned.extend(abandon_all())
 
 
 at_exit(_at_exit)

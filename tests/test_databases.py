@@ -179,6 +179,7 @@ def test_a_stray_write_to_a_wanted_replica_closes_nothing(
     alias = make_alias(maxsize=3, cleanup=None, target_session_attrs=wanted, **place)
     with running(*[lambda: alias.ask("SELECT 1 FROM pg_sleep(0.05)")] * 3) as greenlets:
         join(greenlets)
+    eventually(lambda: alias.pool.snapshot().opening == 0)
     before = alias.pool.snapshot()
     with pytest.raises(InternalError, match="read-only transaction"), alias.request():
         Item.objects.using(alias.name).create(name="x")

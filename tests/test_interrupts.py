@@ -201,10 +201,12 @@ def test_a_timeout_while_waiting_for_the_opening_loses_nothing(make_alias, monke
         return opening(self, params)
 
     monkeypatch.setattr(DatabaseWrapper, "open_connection", slow)
-    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-        alias.wrapper.ensure_connection()
-    assert alias.wrapper.connection is None
-    goes_on.set()
+    try:
+        with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
+            alias.wrapper.ensure_connection()
+        assert alias.wrapper.connection is None
+    finally:
+        goes_on.set()
     # The opening goes on without its caller, and somebody gets it.
     eventually(lambda: alias.pool.snapshot().idle == 1)
     pid = alias.ask("SELECT pg_backend_pid()")

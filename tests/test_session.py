@@ -7,7 +7,9 @@ from django.db import InterfaceError, transaction
 from django.db.backends.postgresql.psycopg_any import sql
 from psycopg2 import extensions, extras
 from support.driver import database, only_psycopg2
+from support.waiting import join, running
 
+from django_pgpool.drivers.lent import every
 from django_pgpool.drivers.statements import leaves_state
 
 TRACES = {
@@ -148,6 +150,23 @@ def test_settings_that_a_class_of_the_site_changes_do_not_reach_the_next_holder(
     with alias.request():
         assert alias.pid() == pid
         assert alias.value("SHOW transaction_read_only") == "off"
+
+
+class EqualToAll(extensions.connection):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+@only_psycopg2("psycopg has no connection_factory")
+def test_a_class_of_the_site_may_compare_its_connections_as_it_likes(make_alias):
+    alias = make_alias(maxsize=2, connection_factory=EqualToAll)
+    with alias.request():
+        alias.value("SELECT 1")
+        with running(alias.pid) as greenlets:
+            join(greenlets)
+    assert sum(isinstance(connection, EqualToAll) for connection in every.values()) == 2
 
 
 @only_psycopg2("psycopg keeps no notices")

@@ -137,11 +137,11 @@ def abandon_all() -> list[Any]:
     Those that are just being opened are among them: the greenlets that do so live on in the child,
     and would take the server's answers away from the parent's.
     """
-    connections = list(every)
+    connections = list(every.values())
     every.clear()
     for connection in connections:
         connection.abandoned = True
-        with suppress(OSError, Error):  # it is closed, or has no socket yet
+        with suppress(Exception):  # it is closed, or has no socket yet
             _put_null_at(connection.fileno())
     return connections
 

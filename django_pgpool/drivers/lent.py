@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from .dbapi import InterfaceError
 
@@ -19,8 +19,9 @@ _UNKNOWN = "?"
 """As good as any statement that may leave something: a template string."""
 
 
-every: WeakSet[Any] = WeakSet()
-"""All connections of this process, from the first step of their opening on."""
+every: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""All connections of this process, by id(), since a class of the site's may compare them in its own
+way. Where the driver is green, from the first step of their opening on."""
 
 
 class Lent:

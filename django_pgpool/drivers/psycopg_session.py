@@ -80,7 +80,7 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        every.add(self)
+        every[id(self)] = self
         self.lock = threading.Lock()  # psycopg's is not gevent's where it was imported before
         self._green = gevent_has_patched()
 

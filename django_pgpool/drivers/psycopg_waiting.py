@@ -61,7 +61,7 @@ class _Opening:
 def opened(steps: Generator[tuple[int, int], int, Any]) -> Any:
     """What comes of the steps of an opening. It has no bound of its own."""
     opening = _Opening()
-    every.add(opening)
+    every[id(opening)] = opening
     try:
         opening.descriptor, events = next(steps)
         while True:
@@ -69,7 +69,7 @@ def opened(steps: Generator[tuple[int, int], int, Any]) -> Any:
     except StopIteration as done:
         return done.value
     finally:
-        every.discard(opening)  # its descriptor may be closed by now, and be another's
+        every.pop(id(opening), None)  # its descriptor may be closed by now, and be another's
 
 
 def strange_wait() -> str | None:

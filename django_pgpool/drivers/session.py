@@ -36,9 +36,10 @@ def _noted(name: str) -> property:
 class TrackedConnection(Lent, Connection):
     autocommit, isolation_level, readonly, deferrable, cursor_factory = map(_noted, _SETTINGS)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        every.add(self)
-        super().__init__(*args, **kwargs)  # which opens it
+    def __new__(cls, *args: Any, **kwargs: Any) -> TrackedConnection:
+        connection = super().__new__(cls, *args, **kwargs)
+        every[id(connection)] = connection  # before __init__() opens it
+        return connection
 
     def __repr__(self) -> str:
         # psycopg2's own shows the connection string, of which it hides no more than the password.

@@ -49,15 +49,22 @@ class Opening(Closing[C]):
         except BaseException as error:
             try:
                 if slot.connection is not None:
-                    with suppress(Exception):
-                        if farewell := self._driver.close(slot.connection):
-                            farewell()
+                    self._discard(slot.connection)
             finally:
                 self._opening_failed(slot, error)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
         else:
-            self._opened(slot, started)
+            if slot in self._slots:
+                self._opened(slot, started)
+            else:  # in a forked child, and begun by the parent: nobody waits for it
+                self._discard(slot.connection)
+
+    def _discard(self, connection: C) -> None:
+        """Close it: it does not become one of the pool's."""
+        with suppress(Exception):
+            if farewell := self._driver.close(connection):
+                farewell()
 
     def _lost(self, slot: Slot) -> None:
         """See ``Driver.watch``."""
@@ -82,8 +89,6 @@ class Opening(Closing[C]):
         now = self._clock()
         due = NEVER
         with self._lock:
-            if slot not in self._slots:
-                return  # in a forked child: it is the parent's
             self._opening -= 1
             self._connecting -= 1
             self._openings += 1

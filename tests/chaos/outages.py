@@ -84,12 +84,14 @@ def _judge(
     for visit in failed:
         if not any(_explained(visit, went, gone) for went, gone, _ in outages):
             outcome.fail(visit.error)
-    recoveries = []
+    recoveries, late = [], []
     for _, gone, there in outages:
         well = [v.ended for v in visits if v.error is None and (v.sent or 0) > gone]
         recoveries.append(min(well) - there)
         step = min(max(FIRST_STEP, there - gone), LAST_STEP)  # the last one is about that long
-        outcome.check(recoveries[-1] < step + SLACK, f"recovered after {recoveries[-1]:.2f} s")
+        late.append(recoveries[-1] - step)
+        outcome.check(late[-1] < SLACK, f"recovered after {recoveries[-1]:.2f} s")
+    outcome.check(median(late) < 0.5, f"recovered {median(late):.2f} s after the next attempt")
     outcome.remarks.append(
         f"{len(outages)} outages of {median(there - went for went, _, there in outages):.2f} s; "
         f"{len(failed)} statements were in flight; the first answer came "

@@ -101,6 +101,9 @@ def fallen(alias: Alias, proxy: Proxy, *works: Callable[[], Any]) -> list[gevent
     try:
         eventually(lambda: alias.states.count("active") == len(works))
         proxy.swallow()
+    except BaseException:
+        gevent.killall(greenlets, block=False)
+        raise
     finally:
         alias.server.execute("SELECT pg_advisory_unlock(1)")
     eventually(lambda: "active" not in alias.states)

@@ -31,6 +31,18 @@ def child(work):
 """
 
 
+SOCKETS = """
+def sockets():
+    described = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            described.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+        except FileNotFoundError:  # that of the list itself
+            pass
+    return {one for one in described if one.startswith("socket:")}
+"""
+
+
 def said(code, patching=PATCHED, **env):
     """The words of a program that forks with ``child(work)``."""
     return run_python(patching + DJANGO + FORK + code, **env).ok().split()
@@ -93,6 +105,7 @@ def test_openings_that_are_under_way_stay_the_parents(server):
     code = """
 import gevent
 from django.db import connections
+before = sockets()
 def opened(alias):
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -103,12 +116,35 @@ for number in range(12):
     openings.append(gevent.spawn(opened, f"db{number}"))
     gevent.sleep(0)
 assert len([s for s in django_pgpool.stats() if s.opening]) > 2
-child(lambda: gevent.sleep(0.3))
-assert [opening.get(timeout=30) for opening in openings] == [0] * 12
+def work():
+    assert sockets() == before
+    gevent.sleep(0.3)
+child(work)
+assert [opening.get(timeout=15) for opening in openings] == [0] * 12
 print("parent")
 """
     limits = '{"connect_timeout": 20, "maxwait": 30}'
-    assert said(code, PGPOOL_TEST_OPTIONS=limits) == ["child", "0", "parent"]
+    assert said(SOCKETS + code, PGPOOL_TEST_OPTIONS=limits) == ["child", "0", "parent"]
+
+
+def test_no_collection_of_garbage_comes_before_the_child_has_let_go(server):
+    code = """
+import gc
+from django_pgpool.pool.pool import Pool
+before = sockets()
+pid()
+connection.close()
+forget = Pool.forget
+def forget_and_collect(pool):
+    forget(pool)
+    gc.collect()
+Pool.forget = forget_and_collect
+def work():
+    assert sockets() == before
+child(work)
+"""
+    stays = '{"cleanup": 600}'
+    assert said(SOCKETS + code, PGPOOL_TEST_OPTIONS=stays) == ["child", "0"]
 
 
 def test_the_childs_pool_starts_empty_and_has_its_own_limit(server):

@@ -95,19 +95,22 @@ def hold(request, seconds):
 
 
 released = Event()
+"""What is set the next time. Whoever comes after that waits for another one."""
 
 
 def hold_until_released(request, number):
     """... until somebody asks for /release/ the next time."""
+    until = released
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        released.wait(100)
+        until.wait(100)
     return HttpResponse("held")
 
 
 def release(request):
-    released.set()
-    released.clear()
+    global released
+    now, released = released, Event()
+    now.set()
     return HttpResponse("released")
 
 

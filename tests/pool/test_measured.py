@@ -307,4 +307,5 @@ def test_the_child_of_a_fork_tells_nothing_of_the_parents_pool(world: World) -> 
     pool.forget()
     told = len(lines(world))
     world.eventually(lambda: reporter._current is None)
-    assert len(lines(world)) - told <= 1  # which a thread was about to tell
+    about_to_tell = not isinstance(world.runtime, GeventRuntime)  # a thread may be
+    assert len(lines(world)) - told <= about_to_tell

@@ -30,7 +30,10 @@ def others_run():
             waiting = False
             while not waiting:
                 gevent.sleep(0.01)
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE objid = 7 AND NOT granted")
+                cursor.execute(
+                    "SELECT count(*) FROM pg_locks "
+                    "WHERE locktype = 'advisory' AND objid = 7 AND NOT granted"
+                )
                 (waiting,) = cursor.fetchone()
             cursor.execute("SELECT pg_advisory_unlock(7)")
         connection.close()
