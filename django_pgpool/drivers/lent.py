@@ -1,4 +1,4 @@
-"""A connection that is lent to one holder after another: what is noted of each."""
+"""Connections, lent to one holder after another: what is noted of each, and which there are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ https://www.postgresql.org/docs/current/sql-discard.html"""
 
 _UNKNOWN = "?"
 """As good as any statement that may leave something: a template string."""
-
 
 every: WeakValueDictionary[int, Any] = WeakValueDictionary()
 """All connections of this process, by id(), since a class of the site's may compare them in its own
