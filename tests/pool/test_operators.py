@@ -399,16 +399,3 @@ def test_every_caller_is_counted_once(rig: Rig) -> None:
     assert (numbers.acquires, numbers.waits) == (2, 4)
     assert (numbers.abandoned, numbers.exhausted, numbers.rejected) == (1, 1, 1)
     assert numbers.wait_seconds_max == pytest.approx(2.0)
-
-
-def test_an_opening_that_ends_in_the_child_of_a_fork_leaves_no_session(rig: Rig) -> None:
-    """Where the parent had no socket yet, it opens a connection of the child's own."""
-    pool = rig.build(maxsize=1)
-    rig.driver.script("open", HELD)
-    caller = rig.go(pool.acquire)
-    rig.settle()
-    pool.forget()
-    rig.driver.finish("open")
-    rig.settle()
-    assert (rig.driver.opened, rig.driver.server) == (1, set())
-    rig.kill(caller)
