@@ -26,7 +26,7 @@ from .holes import watchdog
 from .outages import Openings
 from .outcome import Outcome, Run
 from .traffic import Traffic, Visit
-from .world import LOCALHOST, Monitor, all_open, look_at_the_ruins, make_alias, on_tcp, usable
+from .world import LOCALHOST, Monitor, look_at_the_ruins, make_alias, on_tcp, usable
 
 SECRET = "correct horse battery staple"
 AT_ONCE = 15.0
@@ -181,8 +181,14 @@ def rotated(run: Run) -> None:
         look_at_the_ruins(alias, run.outcome)
 
 
+def _all_open(alias: Alias) -> bool:
+    """Every connection that may be there is, and none is being opened or closed."""
+    snapshot = alias.pool.snapshot()
+    return bool(snapshot.idle + snapshot.in_use == snapshot.maxsize)
+
+
 def _rotate(outcome: Outcome, alias: Alias, password: str) -> None:
-    eventually(lambda: all_open(alias))  # an opening would meet the one password or the other
+    eventually(lambda: _all_open(alias))  # an opening would meet the one password or the other
     before = alias.pids
     alias.server.execute("ALTER ROLE shop PASSWORD %s", password)
     alias.settings["PASSWORD"] = password

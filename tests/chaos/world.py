@@ -131,12 +131,6 @@ def look_at_the_ruins(alias: Alias, outcome: Outcome) -> None:
     outcome.sessions += alias.backends
 
 
-def all_open(alias: Alias) -> bool:
-    """Every connection that may be there is, and none is being opened or closed."""
-    snapshot = alias.pool.snapshot()
-    return snapshot.idle + snapshot.in_use == snapshot.maxsize
-
-
 def usable(alias: Alias) -> int:
     """How many of the slots can be had at the same time."""
     maxsize, pids = alias.pool.maxsize, set()

@@ -41,11 +41,11 @@ class Visit:
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.tab = browser.new_context(**how).new_page()
-        self.tab.goto(f"{url}/login/?next=/hold/0")
+        self.tab.goto(f"{url}/login/?next=/query/")
         self.tab.fill("[name=username]", user)
         self.tab.fill("[name=password]", user)
         self.tab.press("[name=password]", "Enter")
-        self.tab.wait_for_url("**/hold/0")
+        self.tab.wait_for_url("**/query/")
         self.tab.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.on("request", lambda request: self.requests.append(request.url))

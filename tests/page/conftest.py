@@ -62,7 +62,7 @@ class Visitor:
 
     def log_in(self, name: str) -> Visitor:
         _, _, form = self.get("/login/")
-        given = {"username": name, "password": name, "next": "/hold/0"}
+        given = {"username": name, "password": name, "next": "/query/"}
         self.post("/login/", csrfmiddlewaretoken=token(form), **given)
         return self
 

@@ -6,7 +6,6 @@ and users."""
 import json
 import os
 import sys
-import time
 from threading import Event
 
 from django.conf import settings
@@ -86,12 +85,10 @@ from django.http import HttpResponse
 from django.urls import include, path
 
 
-def hold(request, seconds):
-    """Hold a connection for so long."""
+def query(request):
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        time.sleep(float(seconds))
-    return HttpResponse("held")
+    return HttpResponse("done")
 
 
 released = Event()
@@ -99,7 +96,7 @@ released = Event()
 
 
 def hold_until_released(request, number):
-    """... until somebody asks for /release/ the next time."""
+    """Hold a connection until somebody asks for /release/ the next time."""
     until = released
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -124,7 +121,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", LoginView.as_view(template_name="admin/login.html")),  # for everybody
     path("pgpool/", include("django_pgpool.urls")),
-    path("hold/<str:seconds>", hold),
+    path("query/", query),
     path("held/<int:number>", hold_until_released),
     path("release/", release),
     path("hostile/", use_hostile),
