@@ -83,7 +83,10 @@ class Opening(Closing[C]):
                 return False
             self._growth.begin_anew()
             self._forget_opening(slot)
-            return True
+            # Another thread may have joined the queue since, and relied on this opening.
+            errands = self._decide(self._clock())
+        self._carry_out(errands)
+        return True
 
     def _opened(self, slot: Slot, started: float) -> None:
         now = self._clock()
