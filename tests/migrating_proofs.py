@@ -143,7 +143,8 @@ PROOFS = {
             "test_events.py::test_a_failed_opening_is_a_warning_with_the_drivers_words"
         ],
         "num_workers": [
-            "pool/test_growth.py::test_openings_in_flight_double_while_finished_ones_find_waiters",
+            "pool/test_growth.py::"
+            "test_slow_openings_in_flight_double_while_finished_ones_find_waiters",
             "pool/test_threads.py::test_an_empty_pool_keeps_no_thread",
         ],
         "name": ["test_registry.py::test_all_greenlets_share_the_pool_of_an_alias"],

@@ -1,12 +1,13 @@
 """How many connections to open at once, and how long to leave a failing server alone.
 
 A caller who finds nothing idle takes what comes first: a connection that is released, or one that
-is opened. How many openings run at once for those who wait follows TCP's slow start (RFC 5681,
-with its initial window of four): FIRST, and one more for each that finishes and still finds
-waiters, which doubles them from round to round; back to FIRST without demand, to one after a
-failure. Openings share the server's processors, so that many at once delay each other; what was
-released meanwhile may leave the later ones without a reason. ``docs/policies.md`` compares this
-with other policies.
+is opened. FIRST openings run at once for those who wait; openings share the server's processors, so
+that many at once delay each other, and what was released meanwhile may leave the later ones without
+a reason. Where that would take LONG, as where the server is far away or many wait, one more runs
+for each that finishes, which doubles them from round to round, until they are DELAYED by each
+other: TCP's slow start (RFC 5681, with its initial window of four), which ends where delay tells of
+a queue, as in TCP Vegas. Back to FIRST without demand, to one after a failure. ``docs/policies.md``
+compares this with other policies.
 
 After a failure attempts back off (doubling, with jitter, up to BACKOFF_MAX); the first success ends
 it. Everything here is called under the pool's lock, does no I/O and reads no clock.
@@ -18,6 +19,11 @@ from random import Random
 
 FIRST = 4
 """Openings that may be in flight together when somebody waits where nobody did."""
+LONG = 0.1
+"""Seconds in which those who wait should have been served, if openings alone do it."""
+DELAYED = 2.0
+"""An opening that takes so many times as long as the first FIRST of this ramp did on average waits
+for others. The quickest of them would be a bad measure: one of several servers may be nearer."""
 BACKOFF_FIRST = 0.1
 """Seconds to the second attempt, before jitter."""
 BACKOFF_MAX = 1.0
@@ -31,6 +37,7 @@ class Growth:
     __slots__ = (
         "_backoff",
         "_failed_since",
+        "_first",
         "_random",
         "brief",
         "error",
@@ -44,6 +51,8 @@ class Growth:
         self._random = random
         self.ramp = FIRST
         """Openings that may be in flight together."""
+        self._first: list[float] = []
+        """Seconds that each of the first FIRST openings of this ramp took."""
         self.worked = False
         """Whether an opening ever succeeded."""
         self.error: BaseException | None = None
@@ -62,22 +71,35 @@ class Growth:
     def begin_anew(self) -> None:
         """Nobody waited a moment ago, or an opening was not needed any more."""
         if not self.failures:
-            self.ramp = FIRST
+            self._start_from(FIRST)
 
-    def succeeded(self, waiting: int) -> None:
-        """An opening has succeeded and finds so many waiters."""
+    def _start_from(self, ramp: int) -> None:
+        self.ramp = ramp
+        self._first.clear()
+
+    def succeeded(self, seconds: float, wanted: int) -> None:
+        """An opening has succeeded after so many seconds. It finds that so many are wanted, itself
+        and others in flight included: there are waiters, and there is room."""
         self.failures = 0
-        self.ramp = self.ramp + 1 if waiting else FIRST
         self.worked = True
         self.error = None
         self._backoff = 0.0
         self.retry_at = 0.0
+        if wanted <= 1:
+            self._start_from(FIRST)
+            return
+        first = self._first
+        if len(first) < FIRST:
+            first.append(seconds)
+        takes_long = wanted * seconds >= LONG * self.ramp
+        if self.ramp < FIRST or (takes_long and seconds < DELAYED * sum(first) / len(first)):
+            self.ramp += 1
 
     def failed(self, now: float, error: BaseException, *, brief: bool) -> None:
         """An opening failed. Several that were in flight together are one step of the back-off."""
         self.error = error
         self.brief = brief
-        self.ramp = 1
+        self._start_from(1)
         if now < self.retry_at:
             return
         if not self.failures:

@@ -92,11 +92,12 @@ class Opening(Closing[C]):
         now = self._clock()
         due = NEVER
         with self._lock:
+            room = self.maxsize - len(self._slots) + self._opening
+            self._growth.succeeded(now - started, min(len(self._queue), room))
             self._opening -= 1
             self._connecting -= 1
             self._openings += 1
             self._open_seconds += now - started
-            self._growth.succeeded(len(self._queue))
             slot.created_at = slot.last_used = now
             slot.state = IN_USE
             doomed = slot.doom is not None

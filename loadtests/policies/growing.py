@@ -7,21 +7,14 @@ or one that is opened. The pool sees to the limit, and drops an opening whose re
 from __future__ import annotations
 
 import math
+from random import Random
 from typing import Any
 
 from django_pgpool.pool import Pool
-from django_pgpool.pool.growth import FIRST, Growth
+from django_pgpool.pool.growth import Growth
 
-_UNLIMITED = 1 << 30
 _TICK = 1e-6
 """Seconds; smaller than anything that is measured here."""
-
-
-class Eager(Growth):
-    """One opening for each waiter, at once."""
-
-    def allowed(self, now: float, opening: int) -> int:
-        return _UNLIMITED
 
 
 class OneAtATime(Growth):
@@ -31,14 +24,30 @@ class OneAtATime(Growth):
         return 1 - min(opening, 1)
 
 
+class Steady(Growth):
+    """Four at a time, whatever they take."""
+
+    def succeeded(self, seconds: float, wanted: int) -> None:
+        super().succeeded(0.0, wanted)
+
+
 class SlowStart(Growth):
     """One, two, four, eight at a time while there is somebody to serve."""
 
     first = 1
 
-    def allowed(self, now: float, opening: int) -> int:
-        # What the pool's own policy is ahead of this one by, it is ahead by all the time.
-        return super().allowed(now, opening + FIRST - self.first)
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.ramp = self.first
+
+    def _start_from(self, ramp: int) -> None:
+        super()._start_from(self.first)  # no opening fails here
+
+    def succeeded(self, seconds: float, wanted: int) -> None:
+        ramp = self.ramp
+        super().succeeded(seconds, wanted)
+        if wanted > 1:
+            self.ramp = ramp + 1
 
 
 class FromTwo(SlowStart):
@@ -47,10 +56,22 @@ class FromTwo(SlowStart):
     first = 2
 
 
+class FromFour(SlowStart):
+    """Four to begin with."""
+
+    first = 4
+
+
 class FromEight(SlowStart):
     """Eight to begin with."""
 
     first = 8
+
+
+class Eager(SlowStart):
+    """One opening for each waiter, at once."""
+
+    first = 1 << 30
 
 
 class Predicted(SlowStart):
@@ -79,7 +100,7 @@ class Predicting(Pool[Any]):
         errands = super()._decide(now)
         if errands.open:
             self._started_at = now
-        return errands
+        return errands._replace(look_again_at=self._look_again_at())
 
     def _look_again_at(self) -> float:
         uncovered = len(self._queue) - self._opening

@@ -105,8 +105,8 @@ FREE = Policy(
 )
 OWN = _real(
     "the pool",
-    "as it is: four, eight at a time; closed after cleanup, or soon if above b + 4 sqrt b + 1, the"
-    " load and its spread",
+    "as it is: four at a time, more while that takes long and they do not delay each other; closed"
+    " after cleanup, or soon if above b + 4 sqrt b + 1, the load and its spread",
 )
 ALONE = shrinking.Everything
 
@@ -116,8 +116,10 @@ OPENING = (
     _real("one at a time", "the next opening when the last has ended", growing.OneAtATime),
     _real("slow start", "one, two, four, eight at a time", growing.SlowStart),
     _real("slow start from two", "two, four, eight at a time", growing.FromTwo),
-    OWN,
+    _real("slow start from four", "four, eight at a time", growing.FromFour),
     _real("slow start from eight", "eight, sixteen at a time", growing.FromEight),
+    _real("four at a time", "never more", growing.Steady),
+    OWN,
     _real(
         "slow start, predicted",
         "only where a release would not come sooner, or waiting has cost as much as an opening",

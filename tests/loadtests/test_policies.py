@@ -14,11 +14,13 @@ from loadtests.policies.cli import main
 from loadtests.policies.growing import (
     Eager,
     FromEight,
+    FromFour,
     FromTwo,
     OneAtATime,
     Predicted,
     Predicting,
     SlowStart,
+    Steady,
 )
 from loadtests.policies.policies import FREE, OWN, REFERENCE, SIDES, Policy, Real
 from loadtests.policies.recorded import recorded
@@ -184,13 +186,21 @@ def test_a_request_that_is_never_served_ends_the_run():
         (OneAtATime, [0, 1, 2, 3, 4, 5, 6, 7]),
         (SlowStart, [0, 1, 1, 2, 2, 2, 2, 3]),
         (FromTwo, [0, 0, 1, 1, 1, 1, 2, 2]),
-        (Growth, [0, 0, 0, 0, 1, 1, 1, 1]),
+        (FromFour, [0, 0, 0, 0, 1, 1, 1, 1]),
         (FromEight, [0] * 8),
+        (Steady, [0, 0, 0, 0, 1, 1, 1, 1]),
+        (Growth, [0, 0, 0, 0, 1, 1, 1, 1]),
     ],
 )
 def test_how_many_open_at_once(growth, moments, opened_at):
     run(with_growth(growth), *[(0, 100)] * 8)
     assert opened_at == moments
+
+
+@pytest.mark.parametrize(("growth", "number"), [(FromFour, 20), (Steady, 12), (Growth, 20)])
+def test_four_at_a_time_grow_or_do_not(growth, number, opened_at):
+    run(with_growth(growth), *[(0, 100)] * 20)
+    assert len([moment for moment in opened_at if moment <= 2]) == number
 
 
 def test_only_prediction_leaves_an_opening_to_the_next_release():

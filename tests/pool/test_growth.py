@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -28,17 +29,100 @@ from pool.conftest import Rig
 OUTAGE = Outcome(0.01, error=lambda: DriverError("connection refused"))
 
 
-def test_openings_in_flight_double_while_finished_ones_find_waiters(rig: Rig) -> None:
-    rig.build(maxsize=200)
+def in_flight(rig: Rig, *rounds: float) -> list[int]:
+    """How many openings are in flight in each round, of which all take so many seconds."""
     rig.driver.always("open", HELD)
     rig.waiters(200)
-    in_flight = []
-    for _ in range(5):
-        in_flight.append(rig.numbers.opening)
-        for step in rig.driver.held("open"):
+    found = []
+    for seconds in rounds:
+        found.append(rig.numbers.opening)
+        steps = rig.driver.held("open")
+        rig.advance(seconds)
+        for step in steps:
             rig.driver.finish(step)
         rig.settle()
-    assert in_flight == [4, 8, 16, 32, 64]
+    return found
+
+
+def test_slow_openings_in_flight_double_while_finished_ones_find_waiters(rig: Rig) -> None:
+    rig.build(maxsize=200, maxwait=60.0)
+    assert in_flight(rig, 0.1, 0.1, 0.1, 0.1, 0.1) == [4, 8, 16, 32, 64]
+
+
+def test_no_more_are_in_flight_where_few_make_the_pool_full_soon(rig: Rig) -> None:
+    rig.build(maxsize=12, maxwait=60.0)
+    # 12 of 30 ms, four at a time: 90 ms
+    assert in_flight(rig, 0.03, 0.03, 0.03) == [4, 4, 4]
+
+
+def test_no_more_are_in_flight_where_they_delay_each_other(rig: Rig) -> None:
+    rig.build(maxsize=200, maxwait=60.0)
+    assert in_flight(rig, 0.1, 0.2, 0.2, 0.1) == [4, 8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("openings", "wanted", "more"),
+    [
+        pytest.param([0.1] * 8, 100, 8, id="slow"),
+        pytest.param([0.1] * 4 + [0.19], 100, 5, id="not much slower than the first"),
+        pytest.param([0.1] * 4 + [0.2], 100, 4, id="delayed"),
+        pytest.param([0.01] + [0.1] * 7, 100, 8, id="one of them was quick"),
+        pytest.param([0.019] * 4, 20, 0, id="soon done"),
+        pytest.param([0.021] * 4, 20, 1, id="soon done with one more"),
+        pytest.param([0.1] * 4, 3, 0, id="few are wanted"),
+    ],
+)
+def test_how_many_more_openings_may_be_in_flight(
+    openings: list[float], wanted: int, more: int
+) -> None:
+    growth = Growth(Random(1))
+    for seconds in openings:
+        growth.succeeded(seconds, wanted)
+    assert growth.ramp == FIRST + more
+
+
+def _last_of_its_crowd(growth: Growth) -> None:
+    growth.succeeded(0.1, wanted=1)
+
+
+def _failed(growth: Growth) -> None:
+    growth.failed(0.0, DriverError(), brief=False)
+    for _ in range(FIRST - 1):
+        growth.succeeded(0.2, wanted=100)  # by which there are as many again
+
+
+@pytest.mark.parametrize("end", [Growth.begin_anew, _last_of_its_crowd, _failed])
+def test_how_quick_an_earlier_crowd_was_does_not_count(end: Callable[[Growth], None]) -> None:
+    growth = Growth(Random(1))
+    for _ in range(4):
+        growth.succeeded(0.05, wanted=100)
+    end(growth)
+    for _ in range(4):
+        growth.succeeded(0.2, wanted=100)
+    assert growth.ramp == FIRST + 4
+
+
+def test_who_joins_while_enough_openings_are_in_flight_has_no_more_to_do(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.build(maxsize=20)
+    rig.driver.always("open", HELD)
+    rig.waiters(FIRST)
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("it takes the lock to see that there is nothing to decide")
+
+    monkeypatch.setattr(type(rig.pool), "_see_to_queue", refuse)
+    (waiter,) = rig.waiters(1)
+    assert not waiter.done
+    assert rig.numbers.waiting == FIRST + 1
+
+
+def test_after_a_failure_they_become_as_many_again(rig: Rig) -> None:
+    rig.build(maxsize=200, maxwait=60.0)
+    rig.driver.script("open", *[FAILS] * FIRST)
+    assert in_flight(rig, 2.0) == [0]
+    assert in_flight(rig, 0.0, 0.0, 0.0, 0.0) == [1, 2, 4, 4]
 
 
 def test_slow_start_begins_anew_after_a_quiet_time(rig: Rig) -> None:
@@ -118,7 +202,7 @@ def test_a_killed_opening_is_replaced_while_somebody_waits(rig: Rig, begun: bool
 def test_a_queue_that_was_empty_for_a_moment_begins_anew() -> None:
     growth = Growth(Random(1))
     for _ in range(10):
-        growth.succeeded(waiting=1)
+        growth.succeeded(0.1, wanted=100)
     assert growth.allowed(0.0, opening=6) == FIRST + 10 - 6
     growth.begin_anew()
     assert growth.allowed(0.0, opening=1) == FIRST - 1
@@ -296,7 +380,7 @@ def test_after_a_success_nothing_of_the_back_off_is_left() -> None:
         now = growth.retry_at
     growth.failed(now, DriverError(), brief=False)
     assert growth.allowed(now, opening=0) == 0
-    growth.succeeded(waiting=0)
+    growth.succeeded(0.1, wanted=0)
     assert growth.allowed(now, opening=0) == FIRST
     assert not growth.hopeless(now)
     growth.failed(now, DriverError(), brief=False)
