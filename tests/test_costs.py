@@ -98,6 +98,8 @@ def test_waiting_for_a_connection():
 def crowd_at(size, greenlets):
     """What lets so many greenlets do one operation each at a pool of this size."""
     pool = Pool(FakeDriver(), maxsize=size, cleanup=None)  # or its reaper's calls would count, too
+    for slot in [pool.acquire() for _ in range(size)]:  # so would openings
+        pool.release(slot, slot.lease)
 
     def operation():
         slot = pool.acquire()

@@ -46,9 +46,9 @@ class Deciding(Ledger[C]):
         if size >= self.maxsize and (opening or self._in_use):
             return NOTHING  # who waits is served by the next release, or by the opening's end
         wanted = min(uncovered, growth.allowed(now, opening), self.maxsize - size)
-        if wanted <= 0 and opening and not growth.failures:
-            return NOTHING  # the opening's end decides anew
         slots = [self._reserve(now) for _ in range(wanted)]
+        if not growth.failures:
+            return Errands(slots, [], NEVER) if slots else NOTHING  # an opening's end decides anew
         failed: list[Parker] = []
         waiting = len(self._queue)
         if waiting and not self._in_use and not self._opening and growth.hopeless(now):
@@ -92,6 +92,8 @@ class Deciding(Ledger[C]):
 
     def _carry_out(self, errands: Errands) -> None:
         """Never switches."""
+        if errands is NOTHING:
+            return
         for waiter in errands.fail:
             waiter.wake()
         for slot in errands.open:

@@ -177,7 +177,10 @@ class Ledger(Generic[C]):
     ) -> None:
         """Tell the observers, outside the lock. They may switch, and be killed; an error of theirs
         is theirs."""
-        if not any(_listens(observer, level) for observer in self._observers):
+        for observer in self._observers:
+            if _listens(observer, level):
+                break
+        else:
             return
         with self._lock:
             idle, in_use = self._idle_and_in_use()

@@ -45,9 +45,14 @@ class Queueing(Opening[C]):
             queue.append(waiter)
             self._waits += 1
             size = len(slots)
-            if size < self.maxsize or size == self._closing or self._idle or self._closed:
+            if (
+                (size < self.maxsize and (self._opening < self._growth.ramp or len(queue) == 1))
+                or size == self._closing
+                or self._idle
+                or self._closed
+            ):
                 self._see_to_queue(now)
-            joined = True  # else there is no room, and somebody will release
+            joined = True  # else somebody will release, or an opening ends and decides anew
             due = started + maxwait
             if met and due >= alarm.latest:
                 waiter.alarm = alarm
