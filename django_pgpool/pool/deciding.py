@@ -48,7 +48,7 @@ class Deciding(Ledger[C]):
         wanted = min(uncovered, growth.allowed(now, opening), self.maxsize - size)
         slots = [self._reserve(now) for _ in range(wanted)]
         if not growth.failures:
-            return Errands(slots, [], NEVER) if slots else NOTHING  # an opening's end decides anew
+            return Errands(slots, [], NEVER) if slots else NOTHING  # what ends next decides anew
         failed: list[Parker] = []
         waiting = len(self._queue)
         if waiting and not self._in_use and not self._opening and growth.hopeless(now):

@@ -234,9 +234,6 @@ def test_a_connection_that_cannot_be_probed_is_closed_and_counts_as_a_failure(ri
     assert rig.numbers.open_failures == 1
 
 
-# ---- minsize
-
-
 def test_minsize_is_refilled_after_an_outage_without_any_traffic(rig: Rig) -> None:
     rig.build(minsize=2)
     rig.release(*rig.fill(2))

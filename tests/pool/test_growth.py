@@ -6,12 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from fakes import (
-    FAILS,
-    HELD,
-    DriverError,
-    slow,
-)
+from fakes import FAILS, HELD, DriverError, slow
 from greenlet import GreenletExit
 
 from django_pgpool.pool.growth import FIRST, Growth
@@ -211,7 +206,7 @@ def test_nobody_is_left_behind_a_slow_query(rig: Rig) -> None:
     assert rig.numbers.in_use == 2
 
 
-# ---- a server that fails
+# ---- minsize
 
 
 def test_minsize_is_kept_once_the_pool_has_been_used(rig: Rig) -> None:
