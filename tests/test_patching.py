@@ -113,7 +113,7 @@ def test_patched_in_time_nothing_complains(server):
     assert run_python(PATCHED + DJANGO + QUERY).ok() == ""
 
 
-@only_psycopg2("psycopg has no wait callback; see test_psycopg")
+@only_psycopg2("psycopg has no wait callback; see test_psycopg_waiting")
 def test_without_patching_nothing_complains_and_psycopg2_is_not_made_green(server):
     code = "\nfrom psycopg2.extensions import get_wait_callback\nprint(get_wait_callback())"
     assert run_python(DJANGO + QUERY + code).ok() == "None\n"
@@ -122,7 +122,7 @@ def test_without_patching_nothing_complains_and_psycopg2_is_not_made_green(serve
 CALLBACKS = "from psycopg2.extensions import get_wait_callback, set_wait_callback\n"
 
 
-@only_psycopg2("psycopg has no wait callback; see test_psycopg")
+@only_psycopg2("psycopg has no wait callback; see test_psycopg_waiting")
 @pytest.mark.parametrize("options", ["{}", '{"pool": false}'], ids=["pooled", "unpooled"])
 def test_the_engine_makes_psycopg2_green_itself(server, options):
     code = """

@@ -6,11 +6,10 @@ import gevent
 import pytest
 from django.db import NotSupportedError, OperationalError, connections, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
-from gevent.monkey import get_original
 from shop.models import Item
 from support.driver import IS_PSYCOPG3
-from support.processes import DJANGO, OTHERS_RUN, PATCHED, run_python
-from support.waiting import eventually, join, running
+from support.processes import OTHERS_RUN, PATCHED, run_python
+from support.waiting import eventually
 from test_costs import calls_of
 
 if not IS_PSYCOPG3:
@@ -363,77 +362,7 @@ def test_a_statement_of_the_orm_under_either_binding(make_alias, binding):
         assert [item.name for item in items.iterator()] == ["one"]
 
 
-# ---- waiting
-
-
-def test_a_wait_for_notifications_may_be_interrupted(alias):
-    with alias.request() as wrapper:
-        pid = alias.pid()
-        wrapper.connection.execute("LISTEN news")
-        assert list(wrapper.connection.notifies(timeout=0.01)) == []
-        with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-            list(wrapper.connection.notifies())
-        assert alias.value("SELECT 1") == 1
-    assert alias.ask("SELECT pg_backend_pid()") == pid
-
-
-def test_close_does_not_leave_another_greenlet_in_its_wait(make_alias):
-    alias = make_alias(maxsize=1, cancel_timeout=20)
-    with alias.request() as wrapper:
-        wrapper.ensure_connection()
-        raw = wrapper.connection
-        other = gevent.spawn(raw.execute, "SELECT pg_sleep(60)")
-        eventually(lambda: alias.states == ["active"])
-        raw.close()
-        with pytest.raises(psycopg.OperationalError):
-            other.get(timeout=20)
-
-
-@pytest.mark.parametrize("way", ["copy", "stream", "a named cursor", "pipeline", "executemany"])
-def test_a_kill_ends_any_statement_at_the_server(make_alias, way):
-    alias = make_alias(maxsize=1, cancel_timeout=20)
-    slow = "SELECT pg_sleep(600)"
-
-    def work():
-        with alias.request() as wrapper:
-            wrapper.ensure_connection()
-            WAYS[way](wrapper.connection, slow)
-
-    pid = alias.ask("SELECT pg_backend_pid()")
-    with running(work):
-        eventually(lambda: alias.states == ["active"])
-    eventually(lambda: pid not in alias.pids, "the statement is still running")
-    eventually(lambda: alias.pool.snapshot().in_use == 0)
-    assert alias.ask("SELECT 1") == 1
-
-
-def test_an_answer_that_comes_in_parts_while_a_long_statement_is_sent(alias):
-    """psycopg waits for reading and writing at once."""
-    with alias.request():
-        text = "x" * 5_000_000
-        assert alias.value("SELECT %s", text) == text
-
-
-def test_what_has_come_while_the_process_was_blocked_counts_before_read_timeout(make_alias):
-    alias = make_alias(maxsize=1, read_timeout=30)
-    with alias.request() as wrapper:
-        wrapper.ensure_connection()
-        raw = wrapper.connection
-        raw.read_timeout = 0.3
-        with running(lambda: raw.execute("SELECT pg_sleep(0.05)").rowcount) as greenlets:
-            gevent.sleep(0)
-            assert raw.is_waited_for()
-            get_original("time", "sleep")(0.6)
-            get_original("select", "select")([raw], [], [])  # the answer has come
-            assert join(greenlets) == [1]
-
-
-@pytest.mark.parametrize("first", ["", "import psycopg\n"], ids=["after", "before"])
-@pytest.mark.parametrize("options", ["{}", '{"pool": false}'], ids=["pooled", "unpooled"])
-def test_the_engine_makes_psycopg_green_itself(server, options, first):
-    """It looks only once, when it is imported, whether gevent has patched the process."""
-    code = first + PATCHED + DJANGO + OTHERS_RUN + "others_run()"
-    run_python(code, PGPOOL_TEST_OPTIONS=options).ok()
+# ---- the package
 
 
 def test_psycopg2_is_not_needed(server):

@@ -128,28 +128,31 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
             descriptor = self.pgconn.socket
             events = next(gen)
             while True:
-                events = gen.send(self._ready(descriptor, events))
+                events = gen.send(self._ready(gen, descriptor, events))
         except StopIteration as done:
             return done.value
         finally:
             self.waits = False
 
-    def _ready(self, descriptor: int, events: int) -> int:
+    def _ready(self, gen: Any, descriptor: int, events: int) -> int:
         try:
             found = ready(descriptor, events, self.read_timeout)
         except BaseException:
-            self._lose()
+            self._lose(gen)
             raise
         if not found:
-            self._lose()
+            self._lose(gen)
             raise OperationalError(
                 f"the server sent nothing for read_timeout={self.read_timeout:g} s"
             )
         return found
 
-    def _lose(self) -> None:
+    def _lose(self, gen: Any) -> None:
         """A wait was interrupted: who would read the rest of the answer?"""
         try:
+            with suppress(Error):
+                if self.pgconn.pipeline_status:  # the server, once idle, would not answer a cancel
+                    self.pgconn.pipeline_sync()
             give_up(self)
         finally:
             self.pgconn.finish()
@@ -157,6 +160,8 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
                 cursor._close()  # without the lock, which this wait is in
             if self.lost is not None:
                 self.lost()
+            with suppress(Error):  # a pipeline's wants to send its end, here on what is closed
+                gen.close()
 
     def close(self) -> None:
         if self.waits and self.cancel_timeout is not None and not self.abandoned:
