@@ -57,7 +57,7 @@ def test_a_kill_ends_any_statement_at_the_server(make_alias, way):
     assert alias.ask("SELECT 1") == 1
 
 
-@pytest.mark.parametrize("way", ["copy", "stream", "a named cursor", "pipeline", "executemany"])
+@pytest.mark.parametrize("way", WAYS)
 def test_an_interruption_of_any_wait_is_the_only_error(alias, way, monkeypatch):
     """psycopg may want to send something as its generators end; pytest sees what Python ignores.
     And the server answers a cancel at once, also where it has ended all that it was sent."""
@@ -90,7 +90,7 @@ def test_an_interruption_of_any_wait_is_the_only_error(alias, way, monkeypatch):
                 interrupted = True
             left = 1_000
         waits_before += 1
-    assert waits_before >= 2
+    assert waits_before >= 2, "nothing was interrupted"
     assert cancels < 50, "ten a second until there is an answer"
 
 
