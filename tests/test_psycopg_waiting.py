@@ -3,6 +3,7 @@
 import gevent
 import pytest
 from gevent.monkey import get_original
+from shop.models import Item
 from support.driver import IS_PSYCOPG3
 from support.processes import DJANGO, OTHERS_RUN, PATCHED, run_python
 from support.waiting import eventually, join, running
@@ -57,41 +58,69 @@ def test_a_kill_ends_any_statement_at_the_server(make_alias, way):
     assert alias.ask("SELECT 1") == 1
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_an_interruption_of_any_wait_is_the_only_error(alias, way, monkeypatch):
-    """psycopg may want to send something as its generators end; pytest sees what Python ignores.
-    And the server answers a cancel at once, also where it has ended all that it was sent."""
-    real, cancel = psycopg_session.ready, ending.cancel
-    waits_before = cancels = 0
+@pytest.fixture
+def interrupted_at_each_wait(alias, monkeypatch):
+    """Calls a function of the connection in requests of its own: the first wait of the first one is
+    interrupted, the second one of the second one, and so on until one gets through. Yields whether
+    it was interrupted, after each."""
+    real, left = psycopg_session.ready, []
 
     def ready(*args):
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise gevent.GreenletExit
+        if left:
+            left[0] -= 1
+            if left[0] < 0:
+                raise gevent.GreenletExit
         return real(*args)
 
-    def counted(*args):
-        nonlocal cancels
-        cancels += 1
-        cancel(*args)
+    def requests(function):
+        for waits in range(100):
+            with alias.request() as wrapper:
+                wrapper.ensure_connection()
+                left[:] = [waits]
+                try:
+                    function(wrapper.connection)
+                except gevent.GreenletExit:
+                    interrupted = True
+                else:
+                    interrupted = False
+                left.clear()
+            yield interrupted
+            if not interrupted:
+                assert waits, "nothing was interrupted"
+                return
 
     monkeypatch.setattr(psycopg_session, "ready", ready)
+    return requests
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_interruption_of_any_wait_is_the_only_error(interrupted_at_each_wait, way, monkeypatch):
+    """psycopg may want to send something as its generators end; pytest sees what Python ignores.
+    And the server answers a cancel at once, also where it has ended all that it was sent."""
+    cancels, cancel = [], ending.cancel
+
+    def counted(*args):
+        cancels.append(args)
+        cancel(*args)
+
     monkeypatch.setattr(ending, "cancel", counted)
-    interrupted = True
-    while interrupted:
-        left, interrupted = 1_000, False
-        with alias.request() as wrapper:
-            wrapper.ensure_connection()
-            left = waits_before
-            try:
-                WAYS[way](wrapper.connection, "SELECT 1")
-            except gevent.GreenletExit:
-                interrupted = True
-            left = 1_000
-        waits_before += 1
-    assert waits_before >= 2, "nothing was interrupted"
-    assert cancels < 50, "ten a second until there is an answer"
+    for _ in interrupted_at_each_wait(lambda raw: WAYS[way](raw, "SELECT 1")):
+        assert len(cancels) < 50, "ten a second until there is an answer"
+
+
+def test_an_interruption_of_a_pipeline_leaves_all_of_it_or_nothing(alias, interrupted_at_each_wait):
+    items = Item.objects.using(alias.name)
+    insert = "INSERT INTO shop_item (name, details, made_at) VALUES (%s, '{}', now())"
+
+    def work(raw):
+        with raw.pipeline():
+            for name in "one", "two":
+                raw.execute(insert, [name])
+
+    for _ in interrupted_at_each_wait(work):
+        with alias.request():
+            assert items.count() in (0, 2)
+            items.all().delete()
 
 
 def test_an_answer_that_comes_in_parts_while_a_long_statement_is_sent(alias):

@@ -151,8 +151,10 @@ class TrackedConnection(Lent, psycopg.Connection[Any]):
         """A wait was interrupted: who would read the rest of the answer?"""
         try:
             with suppress(Error):
-                if self.pgconn.pipeline_status:  # the server, once idle, would not answer a cancel
-                    self.pgconn.pipeline_sync()
+                if self.pgconn.pipeline_status:
+                    # The server, once idle, would not answer a cancel. No Sync: that is a commit.
+                    self.pgconn.send_flush_request()
+                    self.pgconn.flush()
             give_up(self)
         finally:
             self.pgconn.finish()
