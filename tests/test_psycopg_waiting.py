@@ -5,6 +5,7 @@ import pytest
 from gevent.monkey import get_original
 from shop.models import Item
 from support.driver import IS_PSYCOPG3
+from support.interrupting import interrupted_at_each_switch
 from support.processes import DJANGO, OTHERS_RUN, PATCHED, run_python
 from support.waiting import eventually, join, running
 
@@ -14,7 +15,7 @@ if not IS_PSYCOPG3:
 import psycopg
 from test_psycopg import WAYS
 
-from django_pgpool.drivers import ending, psycopg_session
+from django_pgpool.drivers import ending
 
 
 def test_a_wait_for_notifications_may_be_interrupted(alias):
@@ -58,43 +59,19 @@ def test_a_kill_ends_any_statement_at_the_server(make_alias, way):
     assert alias.ask("SELECT 1") == 1
 
 
-@pytest.fixture
-def interrupted_at_each_wait(alias, monkeypatch):
-    """Calls a function of the connection in requests of its own: the first wait of the first one is
-    interrupted, the second one of the second one, and so on until one gets through. Yields whether
-    it was interrupted, after each."""
-    real, left = psycopg_session.ready, []
+def requests(alias, work):
+    """Each is interrupted later than the one before."""
 
-    def ready(*args):
-        if left:
-            left[0] -= 1
-            if left[0] < 0:
-                raise gevent.GreenletExit
-        return real(*args)
+    def request():
+        with alias.request() as wrapper:
+            wrapper.ensure_connection()
+            work(wrapper.connection)
 
-    def requests(function):
-        for waits in range(100):
-            with alias.request() as wrapper:
-                wrapper.ensure_connection()
-                left[:] = [waits]
-                try:
-                    function(wrapper.connection)
-                except gevent.GreenletExit:
-                    interrupted = True
-                else:
-                    interrupted = False
-                left.clear()
-            yield interrupted
-            if not interrupted:
-                assert waits, "nothing was interrupted"
-                return
-
-    monkeypatch.setattr(psycopg_session, "ready", ready)
-    return requests
+    return interrupted_at_each_switch(request, gevent.GreenletExit)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_interruption_of_any_wait_is_the_only_error(interrupted_at_each_wait, way, monkeypatch):
+def test_a_kill_at_any_time_is_the_only_error(alias, way, monkeypatch):
     """psycopg may want to send something as its generators end; pytest sees what Python ignores.
     And the server answers a cancel at once, also where it has ended all that it was sent."""
     cancels, cancel = [], ending.cancel
@@ -104,11 +81,12 @@ def test_an_interruption_of_any_wait_is_the_only_error(interrupted_at_each_wait,
         cancel(*args)
 
     monkeypatch.setattr(ending, "cancel", counted)
-    for _ in interrupted_at_each_wait(lambda raw: WAYS[way](raw, "SELECT 1")):
+    for error in requests(alias, lambda raw: WAYS[way](raw, "SELECT 1")):
+        assert error is None or type(error) is gevent.GreenletExit
         assert len(cancels) < 50, "ten a second until there is an answer"
 
 
-def test_an_interruption_of_a_pipeline_leaves_all_of_it_or_nothing(alias, interrupted_at_each_wait):
+def test_a_kill_leaves_all_of_a_pipeline_or_nothing(alias):
     items = Item.objects.using(alias.name)
     insert = "INSERT INTO shop_item (name, details, made_at) VALUES (%s, '{}', now())"
 
@@ -117,7 +95,7 @@ def test_an_interruption_of_a_pipeline_leaves_all_of_it_or_nothing(alias, interr
             for name in "one", "two":
                 raw.execute(insert, [name])
 
-    for _ in interrupted_at_each_wait(work):
+    for _ in requests(alias, work):
         with alias.request():
             assert items.count() in (0, 2)
             items.all().delete()
