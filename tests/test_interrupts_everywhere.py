@@ -21,7 +21,7 @@ def transactions(alias):
 
 def what_has_to_be_undone(alias):
     with alias.wrapper.cursor() as cursor:
-        cursor.execute("SET work_mem = '8MB'")
+        cursor.execute("SET shop.tenant = '7'")
     rows = Item.objects.using(alias.name).iterator(chunk_size=1)
     next(rows, None)  # a cursor at the server, left open
 
@@ -49,7 +49,7 @@ def test_it_loses_nothing_and_leaves_nothing(make_alias, work, opens, reason):
             items = Item.objects.using(alias.name)
             assert items.count() in (0, 2)
             items.all().delete()
-            assert alias.value("SHOW work_mem") == "4MB"
+            assert alias.value("SELECT coalesce(current_setting('shop.tenant', true), '')") == ""
         usable(alias)
         if opens:
             alias.pool.drain()
