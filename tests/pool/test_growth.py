@@ -44,6 +44,38 @@ def test_no_more_are_in_flight_where_they_delay_each_other(rig: Rig) -> None:
     assert in_flight(rig, 0.1, 0.2, 0.2, 0.1) == [4, 8, 8, 8]
 
 
+def test_openings_in_flight_are_among_those_that_are_wanted(rig: Rig) -> None:
+    """One of four has taken 0.1 s, so the six for which there is room will have taken longer."""
+    rig.build(maxsize=6, maxwait=60.0)
+    rig.driver.always("open", HELD)
+    rig.waiters(200)
+    first, *_ = rig.driver.held("open")
+    rig.advance(0.1)
+    rig.driver.finish(first)
+    rig.settle()
+    assert rig.numbers.opening == 5
+
+
+def test_who_is_alone_begins_anew_behind_openings_of_those_who_have_left(rig: Rig) -> None:
+    rig.build(maxsize=200, maxwait=60.0)
+    rig.driver.always("open", HELD)
+    crowd = rig.waiters(200)
+    first = rig.driver.held("open")
+    rig.advance(0.1)
+    for step in first:
+        rig.driver.finish(step)
+    rig.settle()
+    for waiter in crowd:
+        rig.kill(waiter)
+    rig.settle()
+    assert rig.numbers.opening == 8
+    rig.fill(rig.numbers.idle)
+    rig.waiters(50)
+    rig.driver.finish(rig.driver.held("open")[0])
+    rig.settle()
+    assert rig.numbers.opening == 7  # more than FIRST: none in its place
+
+
 @pytest.mark.parametrize(
     ("openings", "wanted", "more"),
     [
