@@ -35,6 +35,8 @@ from django.db import Error, connections
 from support.aliases import Alias, Aliases
 from support.server import URL_VARIABLE, Server, running_server
 
+from django_pgpool.drivers import ending
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
@@ -88,6 +90,19 @@ def alias(make_alias: Aliases) -> Alias:
     """An alias with a pool of one. The machine may stand still for a second: no limit strikes by
     itself, and what is cancelled has ended."""
     return make_alias(maxsize=1, maxwait=20.0, cancel_timeout=20.0)
+
+
+@pytest.fixture
+def cancels(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Those that have been sent so far."""
+    sent, cancel = [], ending.cancel
+
+    def counted(*args: Any) -> None:
+        sent.append(args)
+        cancel(*args)
+
+    monkeypatch.setattr(ending, "cancel", counted)
+    return sent
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """How psycopg waits, and what an interrupted wait leaves."""
 
+import gc
+
 import gevent
 import pytest
 from gevent.monkey import get_original
@@ -15,7 +17,7 @@ if not IS_PSYCOPG3:
 import psycopg
 from test_psycopg import WAYS
 
-from django_pgpool.drivers import ending
+from django_pgpool.drivers import driver
 
 
 def test_a_wait_for_notifications_may_be_interrupted(alias):
@@ -70,20 +72,33 @@ def requests(alias, work):
     return interrupted_at_each_switch(request, gevent.GreenletExit)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_kill_at_any_time_is_the_only_error(alias, way, monkeypatch):
+def after_an_error(raw):
+    raw.cursor().executemany("SELECT 1 / %s::int", [[1], [0], [1], [2]], returning=True)
+
+
+def in_long_messages(raw):
+    raw.cursor().executemany("SELECT length(%s)", [["x" * 1_000_000]] * 3)
+
+
+KILLED = {name: lambda raw, way=way: way(raw, "SELECT 1") for name, way in WAYS.items()} | {
+    "after an error": after_an_error,
+    "in long messages": in_long_messages,
+}
+
+
+@pytest.mark.parametrize("work", KILLED.values(), ids=KILLED)
+def test_a_kill_at_any_time_is_the_only_error(make_alias, work, monkeypatch, cancels):
     """psycopg may want to send something as its generators end; pytest sees what Python ignores.
-    And the server answers a cancel at once, also where it has ended all that it was sent."""
-    cancels, cancel = [], ending.cancel
-
-    def counted(*args):
-        cancels.append(args)
-        cancel(*args)
-
-    monkeypatch.setattr(ending, "cancel", counted)
-    for error in requests(alias, lambda raw: WAYS[way](raw, "SELECT 1")):
-        assert error is None or type(error) is gevent.GreenletExit
+    The server answers a cancel, also where it has ended all that it was sent, where it waits for
+    the end of a pipeline, or of a message; and it ends the session."""
+    monkeypatch.setattr(driver, "FAREWELL", 30.0)
+    alias = make_alias(maxsize=1, maxwait=20, cancel_timeout=10)
+    for error in requests(alias, work):
+        if error is not None and not isinstance(error, psycopg.errors.DivisionByZero):
+            assert type(error) is gevent.GreenletExit
         assert len(cancels) < 50, "ten a second until there is an answer"
+        cancels.clear()
+    gc.collect()
 
 
 def test_a_kill_leaves_all_of_a_pipeline_or_nothing(alias):

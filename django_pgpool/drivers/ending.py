@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from socket import SHUT_RDWR
+from itertools import count
+from socket import SHUT_RDWR, SHUT_WR
 from time import monotonic, sleep
 from typing import Any
 
@@ -20,6 +21,9 @@ FAREWELL = 1.0
 _LOOK_EVERY = 0.01
 _ANSWER_WITHIN = 0.1
 """Seconds after which a cancel that has changed nothing is sent again."""
+_SILENT = 3
+"""Cancels without an answer, after which the server is told that nothing more will come. Not after
+the first: PgBouncer then forgets whom another cancel is meant for."""
 
 
 def give_up(connection: Any) -> None:
@@ -34,9 +38,15 @@ def give_up(connection: Any) -> None:
 
 def _cancel_until_answered(connection: Any, seconds: float) -> None:
     """The server ignores a cancel that overtakes its statement: one that was sent a moment ago, and
-    that a busy server has not read yet."""
+    that a busy server has not read yet. And it ignores all while it waits for the rest of a long
+    message, or, after an error, for the end of a pipeline."""
     deadline = monotonic() + seconds
-    while (left := deadline - monotonic()) > 0:
+    for sent in count():
+        left = deadline - monotonic()
+        if left <= 0:
+            return
+        if sent == _SILENT:
+            _shut(connection.fileno(), SHUT_WR)
         cancel(connection, left)
         with suppress(OSError):  # TimeoutError among them
             wait_for(connection.fileno(), READ, min(deadline - monotonic(), _ANSWER_WITHIN))
@@ -93,16 +103,22 @@ def _interrupt(connection: Any, seconds: float) -> None:
 def hang_up(connection: Any) -> None:
     """Have a wait for the server fail, whoever is in it."""
     with suppress(OSError):
-        socket = UnpatchedSocket(fileno=connection.fileno())
+        _shut(connection.fileno(), SHUT_RDWR)
+
+
+def _shut(descriptor: int, how: int) -> None:
+    with suppress(OSError):
+        socket = UnpatchedSocket(fileno=descriptor)
         try:
-            socket.shutdown(SHUT_RDWR)
+            socket.shutdown(how)
         finally:
-            socket.detach()  # it is the driver's to close
+            socket.detach()  # it is somebody else's to close
 
 
 def _wait_for_end(socket: int, seconds: float) -> None:
     """Until the server closes the connection, at most so many seconds."""
     deadline = monotonic() + seconds
+    _shut(socket, SHUT_WR)  # where the driver could not send that this is the end
     try:
         with suppress(OSError):  # TimeoutError among them
             while True:
