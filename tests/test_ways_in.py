@@ -2,6 +2,7 @@
 
 import shutil
 import traceback
+from itertools import islice
 
 import gevent
 import pytest
@@ -10,6 +11,7 @@ from chaos.world import LOCALHOST, on_tcp
 from django.core.management import call_command
 from django.db import OperationalError, connections
 from django_suite.installed import InstalledPostgres, installed_programs
+from support.interrupting import interrupted_at_each_switch
 from support.server import Server
 from support.waiting import eventually, join, running
 
@@ -129,6 +131,21 @@ def test_a_killed_statement_is_cancelled_over_tls_too(make_alias, over_tls, guar
         greenlet.kill()
         assert alias.ask("SELECT 1") == 1
     assert isinstance(greenlet.value, gevent.GreenletExit)
+    eventually(lambda: guarded.states(alias.name) == ["idle"])
+
+
+def test_a_kill_while_a_long_statement_is_sent_over_tls(make_alias, over_tls, guarded, cancels):
+    alias = make_alias(maxsize=1, maxwait=30, cancel_timeout=10, **over_tls)
+    text = "x" * 5_000_000
+    alias.ask("SELECT 1")
+    requests = interrupted_at_each_switch(
+        lambda: alias.ask("SELECT length(%s)", text), gevent.GreenletExit
+    )
+    for error in islice(requests, 10):
+        assert error is None or type(error) is gevent.GreenletExit
+        assert len(cancels) < 50, "ten a second until there is an answer"
+        cancels.clear()
+    assert alias.ask("SELECT 1") == 1
     eventually(lambda: guarded.states(alias.name) == ["idle"])
 
 
