@@ -35,7 +35,7 @@ def without_autocommit(alias):
 @pytest.mark.parametrize("work", [transactions, what_has_to_be_undone, without_autocommit])
 @pytest.mark.parametrize("reason", [gevent.GreenletExit, gevent.Timeout])
 def test_it_loses_nothing_and_leaves_nothing(make_alias, work, opens, reason):
-    alias = make_alias(maxsize=1, cancel_timeout=20)
+    alias = make_alias(maxsize=1, maxwait=20, cancel_timeout=20)
 
     def request():
         with alias.request():
