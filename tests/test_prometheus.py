@@ -140,6 +140,7 @@ def test_a_directory_that_is_missing_is_an_error_at_once(monkeypatch, tmp_path):
 
 SITE = """
 import os
+import struct
 from pathlib import Path
 import django
 import gevent
@@ -156,7 +157,11 @@ def application(environ, start_response):
     if path == "/metrics":
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)
-        return [generate_latest(registry)]
+        while True:
+            try:
+                return [generate_latest(registry)]
+            except struct.error:  # prometheus_client's: the other worker's file is still empty
+                gevent.sleep(0.01)
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     while path == "/hold" and not Path("go").exists():
