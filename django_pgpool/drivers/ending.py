@@ -102,8 +102,7 @@ def _interrupt(connection: Any, seconds: float) -> None:
 
 def hang_up(connection: Any) -> None:
     """Have a wait for the server fail, whoever is in it."""
-    with suppress(OSError):
-        _shut(connection.fileno(), SHUT_RDWR)
+    _shut(connection.fileno(), SHUT_RDWR)
 
 
 def _shut(descriptor: int, how: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, islice
+from types import NoneType
 from typing import Any
 
 import gevent
@@ -48,3 +49,21 @@ def interrupted_at_each_switch(
         if left >= 0:
             assert switches, "nothing was interrupted"
             return
+
+
+def most_cancels_of_a_kill(
+    function: Callable[[], Any],
+    cancels: list[Any],
+    *,
+    kills: int | None = None,
+    errors: tuple[type[BaseException], ...] = (),
+) -> int:
+    """``function`` is killed at each switch, or at the first so many. Nothing else is raised but
+    its own ``errors``, and the server answers each kill. ``cancels``: the fixture."""
+    most = 0
+    for error in islice(interrupted_at_each_switch(function, gevent.GreenletExit), kills):
+        assert type(error) in (NoneType, gevent.GreenletExit, *errors)
+        assert len(cancels) < 50, "ten a second until there is an answer"
+        most = max(most, len(cancels))
+        cancels.clear()
+    return most
