@@ -145,6 +145,25 @@ def test_the_time_zone_is_djangos_though_the_server_has_another(make_alias, serv
         server.execute(f'ALTER DATABASE "{server.name}" RESET timezone')
 
 
+@pytest.mark.parametrize(
+    ("options", "sends"), [({}, True), ({"options": "-c timezone=UTC"}, False)]
+)
+def test_a_session_that_begins_in_djangos_time_zone_is_opened_without_a_statement(
+    make_alias, server, options, sends
+):
+    """As docs/settings.md says."""
+    server.execute(f'ALTER DATABASE "{server.name}" SET timezone = "Europe/Warsaw"')
+    try:
+        alias = make_alias(maxsize=1, **options)
+        alias.wrapper.ensure_connection()
+        pid = alias.wrapper.connection.info.backend_pid
+        ((last,),) = server.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", pid)
+        assert bool(last) is sends, last
+        assert alias.value("SHOW timezone") == "UTC"
+    finally:
+        server.execute(f'ALTER DATABASE "{server.name}" RESET timezone')
+
+
 def test_a_change_of_the_time_zone_reaches_new_and_held_connections(alias):
     with alias.request():
         assert alias.value("SHOW timezone") == "UTC"
