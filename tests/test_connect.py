@@ -130,21 +130,27 @@ def test_time_zone_and_role_are_set_once_per_connection(make_alias, server):
     assert len(set_up) == 2, set_up
 
 
-def test_the_time_zone_is_djangos_though_the_server_has_another(make_alias, server):
-    """With a truthy attribute ``pool`` Django would skip this, and read now() an hour off."""
+@pytest.fixture
+def in_warsaw(server):
+    """The database has a time zone that is not Django's."""
     server.execute(f'ALTER DATABASE "{server.name}" SET timezone = "Europe/Warsaw"')
-    try:
-        utc = make_alias(maxsize=1)
-        tokyo = make_alias(maxsize=1, TIME_ZONE="Asia/Tokyo")
-        for _ in range(2):
-            assert utc.ask("SHOW timezone") == "UTC"
-            assert tokyo.ask("SHOW timezone") == "Asia/Tokyo"
-        now = "SELECT now()::timestamp - (now() AT TIME ZONE 'UTC')"
-        assert utc.ask(now).total_seconds() == 0
-    finally:
-        server.execute(f'ALTER DATABASE "{server.name}" RESET timezone')
+    yield
+    server.execute(f'ALTER DATABASE "{server.name}" RESET timezone')
 
 
+@pytest.mark.usefixtures("in_warsaw")
+def test_the_time_zone_is_djangos_though_the_server_has_another(make_alias):
+    """With a truthy attribute ``pool`` Django would skip this, and read now() an hour off."""
+    utc = make_alias(maxsize=1)
+    tokyo = make_alias(maxsize=1, TIME_ZONE="Asia/Tokyo")
+    for _ in range(2):
+        assert utc.ask("SHOW timezone") == "UTC"
+        assert tokyo.ask("SHOW timezone") == "Asia/Tokyo"
+    now = "SELECT now()::timestamp - (now() AT TIME ZONE 'UTC')"
+    assert utc.ask(now).total_seconds() == 0
+
+
+@pytest.mark.usefixtures("in_warsaw")
 @pytest.mark.parametrize(
     ("options", "sends"), [({}, True), ({"options": "-c timezone=UTC"}, False)]
 )
@@ -152,16 +158,12 @@ def test_a_session_that_begins_in_djangos_time_zone_is_opened_without_a_statemen
     make_alias, server, options, sends
 ):
     """As docs/settings.md says."""
-    server.execute(f'ALTER DATABASE "{server.name}" SET timezone = "Europe/Warsaw"')
-    try:
-        alias = make_alias(maxsize=1, **options)
-        alias.wrapper.ensure_connection()
-        pid = alias.wrapper.connection.info.backend_pid
-        ((last,),) = server.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", pid)
-        assert bool(last) is sends, last
-        assert alias.value("SHOW timezone") == "UTC"
-    finally:
-        server.execute(f'ALTER DATABASE "{server.name}" RESET timezone')
+    alias = make_alias(maxsize=1, **options)
+    alias.wrapper.ensure_connection()
+    pid = alias.wrapper.connection.info.backend_pid
+    ((last,),) = server.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", pid)
+    assert bool(last) is sends, last
+    assert alias.value("SHOW timezone") == "UTC"
 
 
 def test_a_change_of_the_time_zone_reaches_new_and_held_connections(alias):
